@@ -1,0 +1,1 @@
+"""The lab, the demo and the tests that need real packets (root)."""
