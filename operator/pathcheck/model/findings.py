@@ -1,0 +1,125 @@
+"""What we say: judgements of single flows, findings over many, conditions, announcements, and the status that holds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pathcheck.model.firewall import Explanation, Fix
+from pathcheck.model.flows import Flow
+from pathcheck.model.words import ConditionStatus, Observation, Reason, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An observation that already passed the question whether it counts; `since` is None when nothing was ever measured."""
+
+    observation: Observation
+    since: datetime | None = None
+    at: datetime | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One flow: what was seen, what was predicted, what we hold, and why."""
+
+    flow: Flow
+    seen: Seen
+    explanation: Explanation
+    verdict: Verdict
+    reason: Reason | None = None
+    note: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One cause, many flows. `rule` is the deciding rule's name where one decided, else ""."""
+
+    reason: Reason
+    verdict: Verdict
+    flows: tuple[Flow, ...]
+    sentence: str
+    rule: str = ""
+    near_miss: str = ""
+    fix: Fix | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A Kubernetes condition (metav1.Condition)."""
+
+    type: str
+    status: ConditionStatus
+    reason: Reason
+    message: str
+    last_transition: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Flows asked = upheld + violated + unknown."""
+
+    asked: int = 0
+    upheld: int = 0
+    violated: int = 0
+    unknown: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorstFlow:
+    """One line of the worst flows: the flow in engineer's notation and what holds for it."""
+
+    flow: str
+    verdict: Verdict
+    observation: Observation
+    reason: str
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallState:
+    """Which firewall the findings speak of: where from, which revision, and since when that revision has been read."""
+
+    source: str
+    revision: str
+    read_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FindingLine:
+    """A finding as status shows it."""
+
+    reason: str
+    flows: int
+    sentence: str
+    rule: str = ""
+    near_miss: str = ""
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything `.status` shows; two equal values need no write."""
+
+    observed_generation: int
+    conditions: tuple[Condition, ...]
+    flows: Counts = Counts()
+    findings: tuple[FindingLine, ...] = ()
+    worst: tuple[WorstFlow, ...] = ()
+    firewall: FirewallState | None = None
+
+    def condition(self, type_: str) -> Condition | None:
+        """The condition of this type, if it was ever written."""
+        return next((c for c in self.conditions if c.type == type_), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What becomes an Event. `key` is the same for the same transition, so that a retry or a restart writes no second one."""
+
+    key: str
+    warning: bool
+    reason: Reason
+    action: str
+    note: str

@@ -1,0 +1,64 @@
+"""What `decide` is given and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pathcheck.model.checks import PathCheck
+from pathcheck.model.cluster import Backend, Node, ProbePod, Service
+from pathcheck.model.findings import Announcement, Finding, Judgement, Status
+from pathcheck.model.firewall import Firewall
+from pathcheck.model.probing import Assignment, PathProbe
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """What could not be read stands in the place of the thing: why, and since when. `forbidden` names the missing permission."""
+
+    why: str
+    since: datetime | None = None
+    forbidden: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The world at one moment. Mappings are by name (probe pods and PathProbes by node) and are not changed after gathering."""
+
+    now: datetime
+    nodes: Mapping[str, Node]
+    services: Mapping[tuple[str, str], Service]
+    backends: Mapping[tuple[str, str], tuple[Backend, ...]]
+    probes: Mapping[str, PathProbe]
+    pods: Mapping[str, ProbePod]
+    checks: Mapping[str, PathCheck]
+    firewall: Firewall | Unavailable
+    key: str = ""
+    heartbeat_seconds: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class CheckDecision:
+    """What one check comes to. `prove` names nodes whose control dials must be proven again now; `read_firewall` asks for a new
+    recording because the last one is older than what was seen."""
+
+    name: str
+    status: Status
+    findings: tuple[Finding, ...]
+    judgements: tuple[Judgement, ...]
+    announcements: tuple[Announcement, ...] = ()
+    prove: frozenset[str] = frozenset()
+    read_firewall: bool = False
+    look_again_seconds: float | None = None
+    nodes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class FleetDecision:
+    """Which probes there must be and what they are told; everything else of ours goes."""
+
+    assignments: Mapping[str, Assignment] = field(default_factory=dict)
+    pods_wanted: frozenset[str] = frozenset()
+    pods_to_delete: tuple[str, ...] = ()
+    probes_to_delete: tuple[str, ...] = ()
