@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pathcheck.model.findings import Status
+from pathcheck.model.firewall import Problem
 from pathcheck.model.flows import L4
 from pathcheck.model.probing import Cadence
 from pathcheck.model.words import Expectation, Severity, Vantage
@@ -39,7 +40,10 @@ class ServiceChoice:
 
 @dataclass(frozen=True, slots=True)
 class PathCheck:
-    """The invariant. `to` is either nodes (our own listeners there) or a Service; `limit` bounds the flows asked."""
+    """The invariant. `to` is either nodes (our own listeners there) or a Service; `limit` bounds the pairs measured.
+
+    `problems` is what of the spec could not be read: such a check asks nothing and is told so in its own status.
+    """
 
     name: str
     uid: str
@@ -54,3 +58,4 @@ class PathCheck:
     cadence: Cadence = Cadence()
     description: str = ""
     status: Status | None = None
+    problems: tuple[Problem, ...] = ()

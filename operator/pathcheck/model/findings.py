@@ -12,12 +12,16 @@ from pathcheck.model.words import ConditionStatus, Observation, Reason, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An observation that already passed the question whether it counts; `since` is None when nothing was ever measured."""
+    """An observation that already passed the question whether it counts; `since` is None when nothing was ever measured.
+
+    `pending`: something negative was seen and the proof that its target is up has been asked for; a moment later it will count or not.
+    """
 
     observation: Observation
     since: datetime | None = None
     at: datetime | None = None
     detail: str = ""
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,8 @@ class Endpoint:
     """One end of a flow as the firewall sees it.
 
     `name` is for people (a node, or namespace/name of a Service); `instance` is the virtual machine whose interface carries the
-    packets, None for a peer that is no machine of these networks.
+    packets, None for a peer that is no machine of these networks. The unspecified address (0.0.0.0) stands for one that is not
+    known yet: such an endpoint can be spoken of, but neither dialled nor predicted.
     """
 
     address: Address
@@ -42,9 +43,15 @@ class Endpoint:
     vantage: Vantage | None = None
     instance: str | None = None
 
+    @property
+    def known(self) -> bool:
+        """Whether there is an address to dial."""
+        return not self.address.is_unspecified
+
     def __str__(self) -> str:
         if self.name:
-            return f"{self.name}[{self.vantage} {self.address}]" if self.vantage else f"{self.name}[{self.address}]"
+            address = str(self.address) if self.known else "?"
+            return f"{self.name}[{self.vantage} {address}]" if self.vantage else f"{self.name}[{address}]"
         return f"{self.address}@{self.instance}" if self.instance else str(self.address)
 
 

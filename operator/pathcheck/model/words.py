@@ -120,6 +120,7 @@ class Reason(StrEnum):
     NODE_NOT_FOUND = "NodeNotFound"
     NO_NODES_SELECTED = "NoNodesSelected"
     SERVICE_NOT_FOUND = "ServiceNotFound"
+    SERVICE_WITHOUT_ADDRESS = "ServiceWithoutAddress"
     PORT_NOT_FOUND = "PortNotFound"
     NO_ENDPOINTS = "NoEndpoints"
     LIMIT_EXCEEDED = "LimitExceeded"

@@ -1,0 +1,58 @@
+"""What a check comes to before anything is measured: which flows, who dials them how, and who can prove their targets up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pathcheck.model.firewall import Problem
+from pathcheck.model.flows import Address, Flow
+from pathcheck.model.probing import Dial
+from pathcheck.model.words import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Who can prove a target up: the probe on the target's own node, by the result with this id.
+
+    `address` is the probe pod's own where the target is its listener: a report of that pod's predecessor proves nothing.
+    `dial` is what the witness must be told to do; None for the control dials that every probe makes by itself.
+    """
+
+    node: str
+    result_id: str
+    address: Address | None = None
+    dial: Dial | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One flow of a check. `at_firewall` are the flows that cross the firewall: the same one, or those to a Service's backends.
+
+    `trouble` says why it cannot be measured at present; then there is no dial.
+    """
+
+    flow: Flow
+    at_firewall: tuple[Flow, ...]
+    dialer: str
+    dial: Dial | None
+    witnesses: tuple[Witness, ...] = ()
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why (a part of) a spec cannot be used, with the field's path."""
+
+    reason: Reason
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A check's flows; `beyond` counts those that its limit leaves out; `nodes` are all that need a probe pod for it."""
+
+    asked: tuple[Asked, ...] = ()
+    beyond: int = 0
+    obstacles: tuple[Obstacle, ...] = ()
+    nodes: frozenset[str] = frozenset()
+    sources: tuple[str, ...] = ()
