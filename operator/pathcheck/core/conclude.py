@@ -1,0 +1,210 @@
+"""What do we say? Judgements and findings → conditions, counts, the worst flows, and announcements of what changed.
+
+    Accepted   can the spec be used        Measured   is every flow measured, freshly
+    Upheld     any violated → False; else any unknown → Unknown; else True
+    Ready      the summary for gates (kstatus): True only if the other three are
+
+While a proof is pending and nothing is violated yet, the conditions stay as they are: a moment later they will be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pathcheck.model.checks import PathCheck
+from pathcheck.model.findings import (
+    Announcement,
+    Condition,
+    Counts,
+    Finding,
+    FindingLine,
+    FirewallState,
+    Judgement,
+    Status,
+    WorstFlow,
+)
+from pathcheck.model.plans import Plan
+from pathcheck.model.words import ConditionStatus, Observation, Reason, Verdict
+
+MAX_FINDINGS = 16
+MAX_WORST = 32
+_WORST_FIRST = {Verdict.VIOLATED: 0, Verdict.UNKNOWN: 1, Verdict.UPHELD: 2}
+_ANNOUNCED = ("Accepted", "Upheld")
+
+
+def conclude(
+    check: PathCheck,
+    plan: Plan,
+    judgements: Sequence[Judgement],
+    findings: Sequence[Finding],
+    fix_lines: Sequence[str],
+    firewall: FirewallState | None,
+    now: datetime,
+) -> tuple[Status, tuple[Announcement, ...]]:
+    """The status to show and what is new in it. `fix_lines` belong to `findings` one to one, "" where there is no fix."""
+    now = now.replace(microsecond=0)  # metav1.Time holds whole seconds; a status read back must equal the one written
+    counts = _counts(judgements, plan.beyond)
+    before = check.status
+    accepted = _accepted(plan)
+    pending = any(j.seen.pending for j in judgements)
+    if pending and not counts.violated and before is not None and before.observed_generation == check.generation:
+        return before, ()
+    measured = _measured(check, judgements, counts)
+    upheld = _upheld(check, plan, counts, findings)
+    ready = _ready(accepted, measured, upheld)
+    conditions = tuple(_dated(c, before, now) for c in (accepted, measured, upheld, ready))
+    status = Status(
+        observed_generation=check.generation,
+        conditions=conditions,
+        flows=counts,
+        findings=tuple(
+            FindingLine(f.reason.value, len(f.flows), f.sentence[:4096], f.rule[:512], f.near_miss[:1024], fix[:4096])
+            for f, fix in zip(findings[:MAX_FINDINGS], fix_lines, strict=False)
+        ),
+        worst=_worst(judgements),
+        firewall=firewall,
+    )
+    return status, tuple(_announcements(check, before, status, findings, fix_lines))
+
+
+def _counts(judgements: Sequence[Judgement], beyond: int) -> Counts:
+    by = {verdict: sum(j.verdict is verdict for j in judgements) for verdict in Verdict}
+    unknown = by[Verdict.UNKNOWN] + beyond
+    return Counts(len(judgements) + beyond, by[Verdict.UPHELD], by[Verdict.VIOLATED], unknown)
+
+
+Draft = tuple[str, ConditionStatus, Reason, str]
+
+
+def _accepted(plan: Plan) -> Draft:
+    if not plan.obstacles:
+        return "Accepted", ConditionStatus.TRUE, Reason.ACCEPTED, "the spec can be used"
+    first = plan.obstacles[0]
+    more = f" (and {len(plan.obstacles) - 1} more)" if len(plan.obstacles) > 1 else ""
+    return "Accepted", ConditionStatus.FALSE, first.reason, f"{first.problem}{more}"
+
+
+def _measured(check: PathCheck, judgements: Sequence[Judgement], counts: Counts) -> Draft:
+    unmeasured = [j for j in judgements if j.seen.observation is Observation.UNMEASURED]
+    missing = len(unmeasured) + counts.asked - len(judgements)
+    if counts.asked and not missing:
+        return "Measured", ConditionStatus.TRUE, Reason.COMPLETE, f"all {counts.asked} flows are measured"
+    if not counts.asked:
+        return "Measured", ConditionStatus.UNKNOWN, Reason.NOT_ACCEPTED, "there is nothing to measure, see Accepted"
+    why = f"; {unmeasured[0].flow}: {unmeasured[0].seen.detail}" if unmeasured else "; see Accepted"
+    message = f"{missing} of {counts.asked} flows are not measured{why}"
+    if missing == counts.asked and _never_measured(check):
+        return "Measured", ConditionStatus.FALSE, Reason.NOT_YET_MEASURED, message
+    return "Measured", ConditionStatus.FALSE, Reason.INCOMPLETE, message
+
+
+def _never_measured(check: PathCheck) -> bool:
+    measured = check.status.condition("Measured") if check.status is not None else None
+    return measured is None or measured.reason in (Reason.NOT_YET_MEASURED, Reason.NOT_ACCEPTED)
+
+
+def _upheld(check: PathCheck, plan: Plan, counts: Counts, findings: Sequence[Finding]) -> Draft:
+    if counts.violated:
+        reason, sentence = _first(findings, Verdict.VIOLATED)
+        return (
+            "Upheld",
+            ConditionStatus.FALSE,
+            reason,
+            f"{counts.violated} of {counts.asked} flows violated: {sentence}",
+        )
+    if not counts.asked:
+        return "Upheld", ConditionStatus.UNKNOWN, Reason.NOT_ACCEPTED, f"nothing can be asked: {_accepted(plan)[3]}"
+    if counts.unknown:
+        reason, sentence = _first(findings, Verdict.UNKNOWN)
+        if reason is Reason.UNMEASURED and counts.unknown == counts.asked and _never_measured(check):
+            reason = Reason.NOT_YET_MEASURED
+        return (
+            "Upheld",
+            ConditionStatus.UNKNOWN,
+            reason,
+            f"{counts.unknown} of {counts.asked} flows unknown: {sentence}",
+        )
+    if plan.obstacles:
+        message = (
+            f"all {counts.asked} flows that can be asked are as expected, but not all can be: {_accepted(plan)[3]}"
+        )
+        return "Upheld", ConditionStatus.UNKNOWN, Reason.NOT_ACCEPTED, message
+    message = f"all {counts.asked} flows are {check.expectation}"
+    return "Upheld", ConditionStatus.TRUE, Reason.UPHELD, message
+
+
+def _first(findings: Sequence[Finding], verdict: Verdict) -> tuple[Reason, str]:
+    finding = next((f for f in findings if f.verdict is verdict), None)
+    return (
+        (finding.reason, finding.sentence)
+        if finding
+        else (Reason.LIMIT_EXCEEDED, "pairs beyond the limit are not measured")
+    )
+
+
+def _ready(accepted: Draft, measured: Draft, upheld: Draft) -> Draft:
+    """Ready is Upheld, but for a spec that is not accepted and measurements that are not complete: then it says those."""
+    for draft in (upheld, accepted, measured):
+        if draft[1] is not ConditionStatus.TRUE:
+            status = draft[1] if draft is upheld else ConditionStatus.FALSE
+            return "Ready", status, draft[2], draft[3]
+    return "Ready", ConditionStatus.TRUE, upheld[2], upheld[3]
+
+
+def _dated(draft: Draft, before: Status | None, now: datetime) -> Condition:
+    type_, status, reason, message = draft
+    had = before.condition(type_) if before is not None else None
+    since = had.last_transition if had is not None and had.status is status else now
+    return Condition(type_, status, reason, message[:32768], since)
+
+
+def _worst(judgements: Sequence[Judgement]) -> tuple[WorstFlow, ...]:
+    bad = sorted((j for j in judgements if j.verdict is not Verdict.UPHELD), key=lambda j: _WORST_FIRST[j.verdict])
+    return tuple(
+        WorstFlow(
+            str(j.flow),
+            j.verdict,
+            j.seen.observation,
+            j.reason.value if j.reason else "",
+            j.seen.since.replace(microsecond=0) if j.seen.since else None,
+        )
+        for j in bad[:MAX_WORST]
+    )
+
+
+def _announcements(
+    check: PathCheck, before: Status | None, after: Status, findings: Sequence[Finding], fixes: Sequence[str]
+) -> list[Announcement]:
+    """At most one a condition. The key names the transition by what it started from, so that a retry finds its own Event."""
+    announcements = []
+    for type_ in _ANNOUNCED:
+        had, has = before.condition(type_) if before is not None else None, after.condition(type_)
+        assert has is not None  # conclude writes all conditions
+        if had is not None and (had.status, had.reason) == (has.status, has.reason):
+            continue
+        if had is None and has.status is not ConditionStatus.FALSE:
+            continue  # a check that starts well, or has not started yet, is no news
+        fix = next(
+            (
+                line
+                for finding, line in zip(findings, fixes, strict=False)
+                if line and finding.verdict is Verdict.VIOLATED
+            ),
+            "",
+        )
+        note = has.message + (
+            f" — fix: {fix}" if fix and has.status is ConditionStatus.FALSE and type_ == "Upheld" else ""
+        )
+        started = had.last_transition.isoformat() if had is not None else "never"
+        was = f"{had.status}/{had.reason}" if had is not None else ""
+        announcements.append(
+            Announcement(
+                key=f"{check.uid} {check.generation} {type_} {was} {started} {has.status}/{has.reason}",
+                warning=has.status is not ConditionStatus.TRUE,
+                reason=has.reason,
+                action="Judge" if type_ == "Upheld" else "Accept",
+                note=note,
+            )
+        )
+    return announcements

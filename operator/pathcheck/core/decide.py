@@ -1,0 +1,140 @@
+"""One pass, pure: a snapshot of the world in, what to say and what to do out. Only this file puts the verbs in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from ipaddress import collapse_addresses
+
+from pathcheck.core.align import align
+from pathcheck.core.assign import assign
+from pathcheck.core.conclude import conclude
+from pathcheck.core.group import group
+from pathcheck.core.judge import judge
+from pathcheck.core.observe import PATIENCE, observe
+from pathcheck.core.plan import plan
+from pathcheck.core.predict import predict
+from pathcheck.core.propose import propose
+from pathcheck.model.checks import PathCheck
+from pathcheck.model.findings import Finding, FirewallState, Judgement, Seen
+from pathcheck.model.firewall import Explanation, Firewall, Fix
+from pathcheck.model.flows import Flow, Range
+from pathcheck.model.plans import Asked, Plan
+from pathcheck.model.situation import CheckDecision, FleetDecision, Snapshot, Unavailable
+from pathcheck.model.words import Expectation, Prediction, Reason, Verdict
+
+
+def decide_check(snapshot: Snapshot, name: str, spell: Callable[[Fix], str]) -> CheckDecision:
+    """What one check comes to. `spell` writes a fix as a command of the cloud it is for."""
+    check = snapshot.checks[name]
+    planned = _plan(snapshot, check)
+    judgements: list[Judgement] = []
+    prove: set[str] = set()
+    read_firewall = False
+    for asked in planned.asked:
+        seen, unproven = observe(asked, snapshot.probes, snapshot.pods, snapshot.now, snapshot.heartbeat_seconds)
+        explanation, outdated = _explain(asked, seen, check, snapshot)
+        judgements.append(judge(asked.flow, check.expectation, explanation, seen))
+        prove |= unproven
+        read_firewall |= outdated
+    sources = pod_ranges(snapshot, planned.sources)
+    findings = group(judgements, snapshot.firewall, sources)
+    findings = tuple(_with_fix(f, check, planned, snapshot, sources) for f in findings)
+    lines = [spell(f.fix) if f.fix is not None else "" for f in findings]
+    status, announcements = conclude(
+        check, planned, judgements, findings, lines, _state(snapshot.firewall), snapshot.now
+    )
+    return CheckDecision(
+        name=name,
+        status=status,
+        findings=findings,
+        judgements=tuple(judgements),
+        announcements=announcements,
+        prove=frozenset(prove),
+        read_firewall=read_firewall,
+        look_again_seconds=PATIENCE.total_seconds() if prove else None,
+        nodes=planned.nodes,
+    )
+
+
+def decide_fleet(snapshot: Snapshot) -> FleetDecision:
+    """Which probes there must be and what they are told. A node that no check selects has none."""
+    plans = [_plan(snapshot, check) for _, check in sorted(snapshot.checks.items())]
+    prove_after = {node: probe.assignment.prove_after for node, probe in snapshot.probes.items()}
+    assignments = assign(plans, snapshot.key, prove_after)
+    return FleetDecision(
+        assignments=assignments,
+        pods_wanted=frozenset(assignments),
+        pods_to_delete=tuple(pod.name for node, pod in sorted(snapshot.pods.items()) if node not in assignments),
+        probes_to_delete=tuple(node for node in sorted(snapshot.probes) if node not in assignments),
+    )
+
+
+def pod_ranges(snapshot: Snapshot, nodes: Sequence[str]) -> tuple[Range, ...]:
+    """The pod ranges of these nodes, neighbours merged, IPv4 first."""
+    ranges = [r for name in nodes if name in snapshot.nodes for r in snapshot.nodes[name].pod_ranges]
+    v4 = collapse_addresses([r for r in ranges if r.version == 4])
+    v6 = collapse_addresses([r for r in ranges if r.version == 6])
+    return (*v4, *v6)
+
+
+def _plan(snapshot: Snapshot, check: PathCheck) -> Plan:
+    return plan(check, snapshot.nodes, snapshot.services, snapshot.backends, snapshot.pods)
+
+
+def _explain(asked: Asked, seen: Seen, check: PathCheck, snapshot: Snapshot) -> tuple[Explanation, bool]:
+    if isinstance(snapshot.firewall, Unavailable):
+        return Explanation(Prediction.UNDETERMINED, why=_why_unavailable(snapshot)), False
+    if not asked.at_firewall or not all(f.source.known and f.destination.known for f in asked.at_firewall):
+        return Explanation(Prediction.UNDETERMINED, why="an end of the path has no address yet"), False
+    explanation = _fold([predict(flow, snapshot.firewall) for flow in asked.at_firewall], asked.at_firewall)
+    return align(explanation, seen, check, snapshot.firewall, snapshot.now)
+
+
+def _fold(explanations: Sequence[Explanation], flows: Sequence[Flow]) -> Explanation:
+    """One prediction for all backends of a Service: theirs if they agree; else it depends on which one kube-proxy picks."""
+    first = explanations[0]
+    if all(e.prediction is first.prediction for e in explanations):
+        return first
+    blocked = [
+        str(f.destination) for e, f in zip(explanations, flows, strict=True) if e.prediction is Prediction.BLOCKED
+    ]
+    deciders = {name for e in explanations if e.prediction is Prediction.BLOCKED for name in e.decided_by}
+    if not blocked:
+        return next(e for e in explanations if e.prediction is Prediction.UNDETERMINED)
+    why = f"it depends on the backend: {len(blocked)} of {len(flows)} are blocked by {', '.join(sorted(deciders))}, such as {blocked[0]}"
+    return Explanation(Prediction.UNDETERMINED, why=why)
+
+
+def _with_fix(
+    finding: Finding, check: PathCheck, planned: Plan, snapshot: Snapshot, sources: Sequence[Range]
+) -> Finding:
+    """The smallest rule that upholds this finding's flows and nothing that any check wants isolated."""
+    if finding.reason is not Reason.BLOCKED_BY_FIREWALL or not isinstance(snapshot.firewall, Firewall):
+        return finding
+    assert finding.verdict is Verdict.VIOLATED  # the table has this reason in violated cells only
+    dialled = set(finding.flows)
+    blocked = [flow for asked in planned.asked if asked.flow in dialled for flow in asked.at_firewall]
+    isolated = [
+        flow
+        for other in snapshot.checks.values()
+        if other.expectation is Expectation.ISOLATED
+        for asked in _plan(snapshot, other).asked
+        for flow in asked.at_firewall
+        if flow.source.known and flow.destination.known
+    ]
+    return replace(finding, fix=propose(check.name, blocked, sources, isolated, snapshot.firewall))
+
+
+def _state(firewall: Firewall | Unavailable) -> FirewallState | None:
+    if isinstance(firewall, Unavailable):
+        return None
+    read = firewall.first_read.replace(microsecond=0) if firewall.first_read else None
+    return FirewallState(firewall.source, firewall.revision[:64], read)
+
+
+def _why_unavailable(snapshot: Snapshot) -> str:
+    assert isinstance(snapshot.firewall, Unavailable)
+    since = snapshot.firewall.since
+    age = f", for {round((snapshot.now - since).total_seconds())} s" if since is not None else ""
+    return f"{snapshot.firewall.why}{age}"

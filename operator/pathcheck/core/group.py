@@ -1,0 +1,121 @@
+"""One cause, many flows: judgements folded into findings, each with one sentence that a tired person understands.
+
+Flows share a cause when they share the reason and, as far as the firewall explains it, the deciding rules and the nearest miss;
+without a rule to blame, when they share what was seen.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from pathcheck.core.phrase import describe
+from pathcheck.model.findings import Finding, Judgement
+from pathcheck.model.firewall import Firewall
+from pathcheck.model.flows import Flow, Range
+from pathcheck.model.situation import Unavailable
+from pathcheck.model.words import Reason, Verdict
+
+_WORST_FIRST = {Verdict.VIOLATED: 0, Verdict.UNKNOWN: 1, Verdict.UPHELD: 2}
+_BY_RULE = frozenset(
+    {
+        Reason.BLOCKED_BY_FIREWALL,
+        Reason.PERMITTED_BY_FIREWALL,
+        Reason.FIREWALL_BYPASSED,
+        Reason.FIREWALL_MODEL_DISAGREES,
+        Reason.FIREWALL_WOULD_BLOCK,
+        Reason.FIREWALL_WOULD_PERMIT,
+        Reason.SILENT_DESPITE_PERMISSION,
+        Reason.SILENT_BEYOND_FIREWALL,
+    }
+)
+
+Key = tuple[Verdict, Reason, tuple[str, ...]]
+
+
+def group(
+    judgements: Iterable[Judgement], firewall: Firewall | Unavailable, sources: Sequence[Range]
+) -> tuple[Finding, ...]:
+    """Findings worst first, then by the number of flows. `sources` are the pod ranges of the dialling nodes."""
+    groups: defaultdict[Key, list[Judgement]] = defaultdict(list)
+    for judgement in judgements:
+        if judgement.reason is not None:
+            groups[_key(judgement, judgement.verdict, judgement.reason)].append(judgement)
+        if judgement.note is not None:
+            # A note never changes a verdict; it is told as a finding of its own, beside the upheld ones.
+            groups[_key(judgement, Verdict.UPHELD, judgement.note)].append(judgement)
+    findings = (_finding(key, members, firewall, sources) for key, members in groups.items())
+    return tuple(sorted(findings, key=lambda f: (_WORST_FIRST[f.verdict], -len(f.flows), f.reason, f.sentence)))
+
+
+def _key(judgement: Judgement, verdict: Verdict, reason: Reason) -> Key:
+    explanation = judgement.explanation
+    if reason in _BY_RULE:
+        nearest = explanation.near_misses[0].rule.name if explanation.near_misses else ""
+        return (verdict, reason, (*explanation.decided_by, nearest))
+    if reason is Reason.UNMEASURED:
+        return (verdict, reason, (judgement.seen.detail,))
+    return (verdict, reason, (explanation.why,))
+
+
+def _finding(key: Key, members: list[Judgement], firewall: Firewall | Unavailable, sources: Sequence[Range]) -> Finding:
+    verdict, reason, _ = key
+    first = members[0]
+    flows = tuple(m.flow for m in members)
+    rule = ", ".join(first.explanation.decided_by) if reason in _BY_RULE else ""
+    nearest = first.explanation.near_misses[0].sentence if first.explanation.near_misses and reason in _BY_RULE else ""
+    return Finding(reason, verdict, flows, _sentence(reason, members, firewall, sources), rule, nearest)
+
+
+def _sentence(
+    reason: Reason, members: list[Judgement], firewall: Firewall | Unavailable, sources: Sequence[Range]
+) -> str:
+    first = members[0]
+    what = _flows([m.flow for m in members])
+    why = first.explanation.why
+    cause = (
+        describe([m.flow for m in members], first.explanation, firewall, sources)
+        if isinstance(firewall, Firewall)
+        else why
+    )
+    detail = f" ({first.seen.detail})" if first.seen.detail else ""
+    match reason:
+        case Reason.BLOCKED_BY_FIREWALL:
+            return cause
+        case Reason.PERMITTED_BY_FIREWALL:
+            return f"{what} must stay isolated, but arrives: {cause}"
+        case Reason.FIREWALL_BYPASSED:
+            return (
+                f"{what} must stay isolated and the firewall blocks it, yet it arrives: it takes another way ({cause})"
+            )
+        case Reason.REFUSED_BY_TARGET:
+            return f"{what} arrives, but nothing listens there: the target refuses{detail}"
+        case Reason.REJECTED_ON_PATH:
+            return f"{what}: something on the way says no{detail}"
+        case Reason.SILENT_BEYOND_FIREWALL:
+            return f"{what} gets no answer although the firewall permits it ({cause}): look at routes, nodes and NetworkPolicies"
+        case Reason.SILENT_FOR_UNKNOWN_REASON:
+            return f"{what} gets no answer; the firewall's part cannot be told: {why}"
+        case Reason.ARRIVED_FOR_UNKNOWN_REASON:
+            return f"{what} must stay isolated, but arrives; the firewall's part cannot be told: {why}"
+        case Reason.FIREWALL_WOULD_BLOCK:
+            return f"{what} is not measured ({first.seen.detail}), and the firewall would block it: {cause}"
+        case Reason.FIREWALL_WOULD_PERMIT:
+            return f"{what} is not measured ({first.seen.detail}), and the firewall would permit it: {cause}"
+        case Reason.FIREWALL_MODEL_DISAGREES:
+            return f"{what} arrives although the rules as read would block it ({cause}): the reading or its evaluation is wrong"
+        case Reason.SILENT_DESPITE_PERMISSION:
+            return f"{what} gets no answer as wished, but not because of the firewall, which permits it ({cause})"
+        case _:
+            return f"{what} is not measured: {first.seen.detail}"
+
+
+def _flows(flows: Sequence[Flow]) -> str:
+    """`node-2 → node-1 udp/53`, or for many `udp/53 on 6 paths, such as node-2 → node-1`."""
+    l4s = ", ".join(sorted({str(f.l4) for f in flows}))
+    paths = list(dict.fromkeys(f"{f.source.name or f.source} → {f.destination.name or f.destination}" for f in flows))
+    if len(paths) == 1:
+        return f"{paths[0]} {l4s}"
+    if len(paths) <= 3:
+        return f"{l4s} on {', '.join(paths)}"
+    return f"{l4s} on {len(paths)} paths, such as {paths[0]}"

@@ -1,0 +1,125 @@
+"""What did we see, and does it count?
+
+An answer always counts. Anything else counts only if the dialer itself works and the target was proven up *after* the trouble
+began: by the control dials of the probe on the target's own node, which never cross the firewall. A dead pod, a node without
+power or a probe that stopped reporting is then `unmeasured` with the reason, never a violated path.
+
+    dialer      ├── reached ──┤ silent since s ────────────────▶
+    witness     ├── control dial reached at w ──▶        counts if w ≥ s; else the proof is asked for (pending), and if it does
+                                                          not come within PATIENCE, the silence is unmeasured
+Clocks of two nodes are compared here: they may differ by as much as a round's interval before a verdict could be wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from pathcheck.model.cluster import ProbePod
+from pathcheck.model.findings import Seen
+from pathcheck.model.plans import Asked, Witness
+from pathcheck.model.probing import PathProbe, Report, Result
+from pathcheck.model.words import Manner, Observation
+
+PATIENCE = timedelta(seconds=3)
+# Heartbeats are jittered and the API server may be away for a minute: three of them missed is what a report may be late.
+STALE_HEARTBEATS = 3
+
+
+def observe(
+    asked: Asked,
+    probes: Mapping[str, PathProbe],
+    pods: Mapping[str, ProbePod],
+    now: datetime,
+    heartbeat_seconds: int,
+) -> tuple[Seen, frozenset[str]]:
+    """What holds of one flow, and the nodes whose proof is missing for it."""
+    if asked.dial is None:
+        return _unmeasured(asked.trouble), frozenset()
+    report, trouble = _report(asked.dialer, probes, pods, now, heartbeat_seconds)
+    if report is None:
+        return _unmeasured(trouble), frozenset()
+    result = _result(report, asked.dial.id)
+    if result is None:
+        return _unmeasured(f"{asked.dialer} has not dialled it yet"), frozenset()
+    seen = Seen(result.observation, result.since, result.at, result.detail)
+    if result.observation in (Observation.REACHED, Observation.UNMEASURED):
+        return seen, frozenset()
+    own = _result(report, "self")
+    if own is None or own.observation is not Observation.REACHED:
+        return _unmeasured(f"the probe on {asked.dialer} does not reach itself"), frozenset()
+    if result.observation is Observation.REFUSED and asked.dial.manner not in (Manner.ECHO, Manner.PING):
+        return seen, frozenset()  # a workload's own closed port: the packets crossed, nothing needs to be proven up
+    unproven: set[str] = set()
+    for witness in asked.witnesses:
+        proof, trouble = _report(witness.node, probes, pods, now, heartbeat_seconds)
+        if proof is None:
+            return _unmeasured(trouble), frozenset()
+        if witness.address is not None and proof.address != witness.address:
+            return _unmeasured(f"the probe pod on {witness.node} was just replaced"), frozenset()
+        if trouble := _listener_trouble(proof, asked, witness):
+            return _unmeasured(trouble), frozenset()
+        control = _result(proof, witness.result_id)
+        if control is None or control.at < result.since:
+            unproven.add(witness.node)
+        elif control.observation is not Observation.REACHED:
+            why = f"{_target(asked, witness)} on {witness.node} does not answer on its own node either ({control.observation})"
+            return _unmeasured(why), frozenset()
+    if unproven:
+        # The dialer's clock for `since`, ours for `now`: a report is written within a round of what it says.
+        waited = now - max(result.since, report.time)
+        if waited < PATIENCE:
+            return Seen(
+                Observation.UNMEASURED, result.since, result.at, "its target is being proven up", True
+            ), frozenset(unproven)
+        where = ", ".join(sorted(unproven))
+        return _unmeasured(f"the target on {where} was not proven up since it became {result.observation}"), frozenset(
+            unproven
+        )
+    if result.observation is Observation.REFUSED:
+        # Our own listener was proven up: it did not refuse, something on the way did in its name.
+        detail = f"refused, although the listener on {asked.witnesses[0].node} is up"
+        return Seen(Observation.REJECTED, result.since, result.at, result.detail or detail), frozenset()
+    return seen, frozenset()
+
+
+def _report(
+    node: str,
+    probes: Mapping[str, PathProbe],
+    pods: Mapping[str, ProbePod],
+    now: datetime,
+    heartbeat_seconds: int,
+) -> tuple[Report | None, str]:
+    """The report of the probe that runs on this node now, or why there is none that counts."""
+    pod, probe = pods.get(node), probes.get(node)
+    if pod is None:
+        return None, f"{node} has no probe pod yet"
+    if pod.deleting or pod.trouble:
+        return None, f"the probe pod on {node} {'is being deleted' if pod.deleting else 'does not run: ' + pod.trouble}"
+    if probe is None or probe.report is None or probe.report.pod_uid != pod.uid:
+        return None, f"the probe on {node} has not reported yet"
+    age = now - probe.report.time
+    if age > timedelta(seconds=STALE_HEARTBEATS * heartbeat_seconds):
+        return None, f"the probe on {node} has not reported for {round(age.total_seconds())} s"
+    return probe.report, ""
+
+
+def _listener_trouble(report: Report, asked: Asked, witness: Witness) -> str:
+    if witness.dial is not None or asked.flow.l4.port is None:
+        return ""
+    state = next((s for s in report.listeners if s.l4 == asked.flow.l4), None)
+    if state is not None and not state.bound:
+        return f"{state.l4} cannot be listened on at {witness.node}: {state.detail}"
+    return ""
+
+
+def _target(asked: Asked, witness: Witness) -> str:
+    return str(witness.dial.address) if witness.dial is not None else f"the listener for {asked.flow.l4}"
+
+
+def _result(report: Report, result_id: str) -> Result | None:
+    return next((r for r in report.results if r.id == result_id), None)
+
+
+def _unmeasured(why: str) -> Seen:
+    return Seen(Observation.UNMEASURED, detail=why)

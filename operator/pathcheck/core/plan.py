@@ -1,0 +1,214 @@
+"""Which flows does a check ask about, and how could each be measured?
+
+Every ordered pair of different nodes for `to.nodes`; every dialling node for `to.service`, whose firewall flows are those to the
+backends behind its virtual address. What cannot be measured now (a probe pod that has no address yet) is still asked and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import IPv4Address
+from itertools import islice
+
+from pathcheck.model.checks import NodeChoice, PathCheck, Requirement, ServiceChoice
+from pathcheck.model.cluster import Backend, Node, ProbePod, Service
+from pathcheck.model.firewall import Problem
+from pathcheck.model.flows import L4, Address, Endpoint, Flow
+from pathcheck.model.plans import Asked, Obstacle, Plan, Witness
+from pathcheck.model.probing import Dial
+from pathcheck.model.words import Manner, Reason, Vantage
+
+DNS_PORT = 53
+# Silence on a virtual address counts only when the backends behind it are proven up; a witness for each of very many would cost
+# more probe pods than it tells.
+MAX_WITNESSED_BACKENDS = 8
+_NO_ADDRESS_YET = IPv4Address(0)
+
+
+def plan(
+    check: PathCheck,
+    nodes: Mapping[str, Node],
+    services: Mapping[tuple[str, str], Service],
+    backends: Mapping[tuple[str, str], tuple[Backend, ...]],
+    pods: Mapping[str, ProbePod],
+) -> Plan:
+    """Total: whatever is wrong with the spec comes back as obstacles beside what can still be asked."""
+    if check.problems:
+        return Plan(obstacles=tuple(Obstacle(Reason.INVALID_SPEC, problem) for problem in check.problems))
+    sources, obstacles = _choose(check.source, "spec.from.nodes", nodes)
+    if isinstance(check.to, ServiceChoice):
+        rest = _to_service(check, check.to, sources, nodes, services, backends, pods)
+    else:
+        rest = _to_nodes(check, check.to, sources, nodes, pods)
+    return Plan(rest.asked, rest.beyond, obstacles + rest.obstacles, rest.nodes, tuple(sources))
+
+
+def _to_nodes(
+    check: PathCheck, to: NodeChoice, sources: list[str], nodes: Mapping[str, Node], pods: Mapping[str, ProbePod]
+) -> Plan:
+    targets, obstacles = _choose(to, "spec.to.nodes", nodes)
+    count = len(sources) * len(targets) - len(set(sources) & set(targets))
+    if not count and sources and targets:
+        problem = Problem("spec.to.nodes", "chooses only the node that spec.from.nodes chooses; a path needs two")
+        obstacles += (Obstacle(Reason.NO_NODES_SELECTED, problem),)
+    beyond = max(0, count - check.limit)
+    if beyond:
+        obstacles += (_limit(count, check.limit),)
+    pairs = list(islice(((a, b) for a in sources for b in targets if a != b), check.limit))
+    asked = tuple(_pair(check, l4, nodes[a], nodes[b], pods) for a, b in pairs for l4 in check.traffic)
+    return Plan(asked, beyond * len(check.traffic), obstacles, frozenset(node for pair in pairs for node in pair))
+
+
+def _pair(check: PathCheck, l4: L4, source: Node, target: Node, pods: Mapping[str, ProbePod]) -> Asked:
+    flow = Flow(_end(source, pods), _end(target, pods), l4)
+    trouble = _trouble(source, pods) or _trouble(target, pods)
+    manner = Manner.ECHO if l4.port is not None else Manner.PING
+    dial = None if trouble else Dial(flow.destination.address, l4, manner, check.cadence)
+    return Asked(
+        flow=flow,
+        at_firewall=(flow,),
+        dialer=source.name,
+        dial=dial,
+        witnesses=(Witness(target.name, f"self {l4}", flow.destination.address),),
+        trouble=trouble,
+    )
+
+
+def _to_service(
+    check: PathCheck,
+    to: ServiceChoice,
+    sources: list[str],
+    nodes: Mapping[str, Node],
+    services: Mapping[tuple[str, str], Service],
+    backends: Mapping[tuple[str, str], tuple[Backend, ...]],
+    pods: Mapping[str, ProbePod],
+) -> Plan:
+    service = services.get((to.namespace, to.name))
+    if service is None:
+        problem = Problem("spec.to.service", f"Service {to.namespace}/{to.name} does not exist")
+        return Plan(obstacles=(Obstacle(Reason.SERVICE_NOT_FOUND, problem),))
+    if service.cluster_ip is None:
+        problem = Problem("spec.to.service", f"Service {service} is headless: it has no virtual address to dial")
+        return Plan(obstacles=(Obstacle(Reason.SERVICE_WITHOUT_ADDRESS, problem),))
+    behind = backends.get((to.namespace, to.name), ())
+    obstacles: tuple[Obstacle, ...] = ()
+    beyond = max(0, len(sources) - check.limit)
+    if beyond:
+        obstacles += (_limit(len(sources), check.limit),)
+    sources = sources[: check.limit]
+    asked: list[Asked] = []
+    witnesses_needed: set[str] = set()
+    for index, l4 in enumerate(check.traffic):
+        port = next((p for p in service.ports if p.l4 == l4), None)
+        if port is None:
+            has = ", ".join(str(p.l4) for p in service.ports)
+            problem = Problem(f"spec.traffic[{index}]", f"Service {service} has no port {l4}; it has {has}")
+            obstacles += (Obstacle(Reason.PORT_NOT_FOUND, problem),)
+            continue
+        targets = [(b, p.l4) for b in behind for p in b.ports if p.name == port.name and p.l4.protocol == l4.protocol]
+        if not targets:
+            problem = Problem("spec.to.service", f"Service {service} has no ready endpoint behind {l4}")
+            obstacles += (Obstacle(Reason.NO_ENDPOINTS, problem),)
+        witnesses = tuple(_witnesses(check, l4, targets, nodes))
+        witnesses_needed.update(w.node for w in witnesses)
+        virtual = Endpoint(service.cluster_ip, str(service))
+        manner = _service_manner(l4)
+        for source in (nodes[name] for name in sources):
+            start = _end(source, pods)
+            trouble = _trouble(source, pods) or (
+                "" if targets else f"Service {service} has no ready endpoint behind {l4}"
+            )
+            asked.append(
+                Asked(
+                    flow=Flow(start, virtual, l4),
+                    at_firewall=tuple(Flow(start, _backend_end(b, nodes), behind_l4) for b, behind_l4 in targets),
+                    dialer=source.name,
+                    dial=None if trouble else Dial(virtual.address, l4, manner, check.cadence),
+                    witnesses=witnesses,
+                    trouble=trouble,
+                )
+            )
+    return Plan(tuple(asked), beyond * len(check.traffic), obstacles, frozenset(sources) | witnesses_needed)
+
+
+def _witnesses(
+    check: PathCheck, l4: L4, targets: list[tuple[Backend, L4]], nodes: Mapping[str, Node]
+) -> Iterator[Witness]:
+    """A dial to each backend from its own node: that never crosses the firewall, so it tells a dead backend from a dead path."""
+    placed = [(b, behind_l4) for b, behind_l4 in targets if b.node in nodes]
+    for backend, behind_l4 in placed[:MAX_WITNESSED_BACKENDS]:
+        dial = Dial(backend.address, behind_l4, _service_manner(l4), check.cadence)
+        assert backend.node is not None  # it is a key of nodes
+        yield Witness(backend.node, dial.id, None, dial)
+
+
+def _service_manner(l4: L4) -> Manner:
+    return Manner.DNS if l4.port == DNS_PORT else Manner.CONNECT
+
+
+def _end(node: Node, pods: Mapping[str, ProbePod]) -> Endpoint:
+    pod = pods.get(node.name)
+    address: Address = pod.address if pod is not None and pod.address is not None else _NO_ADDRESS_YET
+    return Endpoint(address, node.name, Vantage.POD, node.instance)
+
+
+def _backend_end(backend: Backend, nodes: Mapping[str, Node]) -> Endpoint:
+    node = nodes.get(backend.node) if backend.node else None
+    if node is None:
+        return Endpoint(backend.address, backend.node or "")
+    in_pod_range = any(backend.address in pod_range for pod_range in node.pod_ranges)
+    # A backend on its node's own address is a hostNetwork pod: to the firewall it is the machine itself.
+    vantage = Vantage.POD if in_pod_range or not node.pod_ranges else Vantage.HOST
+    return Endpoint(backend.address, node.name, vantage, node.instance)
+
+
+def _trouble(node: Node, pods: Mapping[str, ProbePod]) -> str:
+    pod = pods.get(node.name)
+    if pod is None:
+        return f"{node.name} has no probe pod yet"
+    if pod.deleting:
+        return f"the probe pod on {node.name} is being deleted"
+    if pod.trouble:
+        return f"the probe pod on {node.name} does not run: {pod.trouble}"
+    if pod.address is None:
+        return f"the probe pod on {node.name} has no address yet"
+    return ""
+
+
+def _limit(count: int, limit: int) -> Obstacle:
+    return Obstacle(
+        Reason.LIMIT_EXCEEDED,
+        Problem("spec.pairs.limit", f"{count} pairs are asked, the limit is {limit}: {count - limit} are not measured"),
+    )
+
+
+def _choose(choice: NodeChoice, field: str, nodes: Mapping[str, Node]) -> tuple[list[str], tuple[Obstacle, ...]]:
+    if choice.names:
+        missing = tuple(
+            Obstacle(Reason.NODE_NOT_FOUND, Problem(f"{field}.names[{index}]", f"node {name} does not exist"))
+            for index, name in enumerate(choice.names)
+            if name not in nodes
+        )
+        return [name for name in choice.names if name in nodes], missing
+    chosen = sorted(name for name, node in nodes.items() if _selected(choice, node.labels))
+    if chosen:
+        return chosen, ()
+    return [], (Obstacle(Reason.NO_NODES_SELECTED, Problem(f"{field}.selector", "selects no node")),)
+
+
+def _selected(choice: NodeChoice, labels: Mapping[str, str]) -> bool:
+    wanted = (choice.match_labels or {}).items()
+    return all(labels.get(key) == value for key, value in wanted) and _all_met(choice.match_expressions, labels)
+
+
+def _all_met(requirements: Iterable[Requirement], labels: Mapping[str, str]) -> bool:
+    """metav1.LabelSelector: NotIn is met by a node without the label."""
+    return all(
+        {
+            "In": r.key in labels and labels[r.key] in r.values,
+            "NotIn": r.key not in labels or labels[r.key] not in r.values,
+            "Exists": r.key in labels,
+            "DoesNotExist": r.key not in labels,
+        }[r.operator]
+        for r in requirements
+    )
