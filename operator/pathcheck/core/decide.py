@@ -84,11 +84,16 @@ def _plan(snapshot: Snapshot, check: PathCheck) -> Plan:
 
 def _explain(asked: Asked, seen: Seen, check: PathCheck, snapshot: Snapshot) -> tuple[Explanation, bool]:
     if isinstance(snapshot.firewall, Unavailable):
-        return Explanation(Prediction.UNDETERMINED, why=_why_unavailable(snapshot)), False
+        return Explanation(Prediction.UNDETERMINED, why=_said(snapshot.firewall)), False
     if not asked.at_firewall or not all(f.source.known and f.destination.known for f in asked.at_firewall):
         return Explanation(Prediction.UNDETERMINED, why="an end of the path has no address yet"), False
     explanation = _fold([predict(flow, snapshot.firewall) for flow in asked.at_firewall], asked.at_firewall)
-    return align(explanation, seen, check, snapshot.firewall, snapshot.now)
+    explanation, outdated = align(explanation, seen, check, snapshot.firewall, snapshot.now)
+    if outdated and snapshot.firewall_trouble is not None:
+        explanation = replace(
+            explanation, why=f"{explanation.why}, and cannot be read now: {_said(snapshot.firewall_trouble)}"
+        )
+    return explanation, outdated
 
 
 def _fold(explanations: Sequence[Explanation], flows: Sequence[Flow]) -> Explanation:
@@ -133,8 +138,8 @@ def _state(firewall: Firewall | Unavailable) -> FirewallState | None:
     return FirewallState(firewall.source, firewall.revision[:64], read)
 
 
-def _why_unavailable(snapshot: Snapshot) -> str:
-    assert isinstance(snapshot.firewall, Unavailable)
-    since = snapshot.firewall.since
-    age = f", for {round((snapshot.now - since).total_seconds())} s" if since is not None else ""
-    return f"{snapshot.firewall.why}{age}"
+def _said(unavailable: Unavailable) -> str:
+    permission = f" (missing permission {unavailable.forbidden})" if unavailable.forbidden else ""
+    # Since when, not for how long: a sentence that changes with every look would be written again with every look.
+    since = f", since {unavailable.since:%H:%M:%S} UTC" if unavailable.since is not None else ""
+    return f"{unavailable.why}{permission}{since}"

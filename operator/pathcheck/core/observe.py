@@ -98,9 +98,9 @@ def _report(
         return None, f"the probe pod on {node} {'is being deleted' if pod.deleting else 'does not run: ' + pod.trouble}"
     if probe is None or probe.report is None or probe.report.pod_uid != pod.uid:
         return None, f"the probe on {node} has not reported yet"
-    age = now - probe.report.time
-    if age > timedelta(seconds=STALE_HEARTBEATS * heartbeat_seconds):
-        return None, f"the probe on {node} has not reported for {round(age.total_seconds())} s"
+    if now - probe.report.time > timedelta(seconds=STALE_HEARTBEATS * heartbeat_seconds):
+        # When, not how long ago: a sentence that changes with every look would be written again with every look.
+        return None, f"the probe on {node} has not reported since {probe.report.time:%H:%M:%S} UTC"
     return probe.report, ""
 
 

@@ -24,7 +24,10 @@ class Unavailable:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The world at one moment. Mappings are by name (probe pods and PathProbes by node) and are not changed after gathering."""
+    """The world at one moment. Mappings are by name (probe pods and PathProbes by node) and are not changed after gathering.
+
+    `firewall` is the last good reading; `firewall_trouble` is set while newer ones fail.
+    """
 
     now: datetime
     nodes: Mapping[str, Node]
@@ -34,6 +37,7 @@ class Snapshot:
     pods: Mapping[str, ProbePod]
     checks: Mapping[str, PathCheck]
     firewall: Firewall | Unavailable
+    firewall_trouble: Unavailable | None = None
     key: str = ""
     heartbeat_seconds: int = 30
 
