@@ -1,0 +1,52 @@
+"""The judging table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pathcheck.core.judge import TABLE, judge
+from pathcheck.model.findings import Judgement, Seen
+from pathcheck.model.firewall import Explanation
+from pathcheck.model.words import Expectation, Observation, Prediction, Reason, Verdict
+from tests.builders import flow
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "judging.md"
+
+
+def documented() -> dict[tuple[str, str, str], str]:
+    rows = [
+        [c.strip() for c in line.strip("|\n").split("|")]
+        for line in DOCUMENT.read_text().splitlines()
+        if line.startswith("|")
+    ]
+    header, body = rows[0], rows[2:]
+    return {(row[0], row[1], header[i]): row[i] for row in body for i in range(2, 7)}
+
+
+def written(cell: tuple[Verdict, Reason | None, Reason | None]) -> str:
+    verdict, reason, note = cell
+    return verdict + (f" `{reason}`" if reason else "") + (f" + note `{note}`" if note else "")
+
+
+def test_the_documents_table_is_the_code_table() -> None:
+    """Every cell of docs/judging.md says what judge holds, and no cell is missing on either side."""
+    assert documented() == {tuple(str(k) for k in key): written(cell) for key, cell in TABLE.items()}
+
+
+@pytest.mark.parametrize("observation", list(Observation))
+@pytest.mark.parametrize("expectation", list(Expectation))
+def test_the_column_alone_decides_the_verdict(expectation: Expectation, observation: Observation) -> None:
+    """Whatever was predicted, the same observation gives the same verdict."""
+    verdicts = {
+        judge(flow("node-2", "node-1"), expectation, Explanation(p), Seen(observation)).verdict for p in Prediction
+    }
+    assert len(verdicts) == 1
+
+
+def test_inspected_is_judged_like_undetermined() -> None:
+    """A flow that a firewall endpoint inspects is explained as one whose prediction cannot be told."""
+    the_flow, seen, explanation = flow("node-2", "node-1"), Seen(Observation.SILENT), Explanation(Prediction.INSPECTED)
+    expected = Judgement(the_flow, seen, explanation, Verdict.VIOLATED, Reason.SILENT_FOR_UNKNOWN_REASON, None)
+    assert judge(the_flow, Expectation.REACHABLE, explanation, seen) == expected

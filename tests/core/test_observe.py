@@ -1,0 +1,160 @@
+"""Whether what was seen counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from pathcheck.core.observe import observe
+from pathcheck.core.plan import plan
+from pathcheck.model.cluster import ProbePod
+from pathcheck.model.findings import Seen
+from pathcheck.model.flows import L4
+from pathcheck.model.plans import Asked
+from pathcheck.model.probing import ListenerState, PathProbe
+from pathcheck.model.words import Observation
+from tests.builders import TO_KUBE_DNS, bound, check, kube_dns, l4, nodes, path_probe, pod, pods, result, seconds
+
+SILENT, REACHED, REFUSED = Observation.SILENT, Observation.REACHED, Observation.REFUSED
+PEER = "echo udp/53 10.24.9.32"
+SELF = "self udp/53"
+NOTHING: frozenset[str] = frozenset()
+
+
+def asked() -> Asked:
+    """node-2 asks node-1 for udp/53."""
+    planned = plan(check(), nodes("node-1", "node-2"), {}, {}, pods("node-1", "node-2"))
+    return next(a for a in planned.asked if a.dialer == "node-2")
+
+
+def looked_at(
+    dialer: PathProbe,
+    witness: PathProbe | None,
+    at: float = 10,
+    of: Asked | None = None,
+    changed: Mapping[str, ProbePod] = {},
+) -> tuple[Seen, frozenset[str]]:
+    probes = {p.node: p for p in (dialer, witness) if p is not None}
+    return observe(of or asked(), probes, {**pods("node-1", "node-2"), **changed}, seconds(at), 30)
+
+
+def unmeasured(why: str) -> tuple[Seen, frozenset[str]]:
+    return Seen(Observation.UNMEASURED, detail=why), NOTHING
+
+
+def test_an_answer_counts_without_any_witness() -> None:
+    """Reached is reached, whatever the other probes say."""
+    seen = looked_at(path_probe("node-2", result(PEER, REACHED, 1, 9), time=9), None)
+    assert seen == (Seen(REACHED, seconds(1), seconds(9)), NOTHING)
+
+
+def test_silence_counts_once_its_target_was_proven_up_after_it_began() -> None:
+    """The witness' control dial at 6 s proves that the silence since 5 s is the path's."""
+    dialer = path_probe("node-2", result(PEER, SILENT, 5), time=6)
+    witness = path_probe("node-1", result(SELF, REACHED, 0, 6), time=6, listeners=bound("udp/53"))
+    assert looked_at(dialer, witness) == (Seen(SILENT, seconds(5), seconds(5)), NOTHING)
+
+
+def test_silence_is_pending_while_its_proof_is_asked_for() -> None:
+    """A control dial from before the silence proves nothing: node-1 is to prove itself, and for 3 s nothing is said."""
+    dialer = path_probe("node-2", result(PEER, SILENT, 5), time=6)
+    witness = path_probe("node-1", result(SELF, REACHED, 0, 4), time=4, listeners=bound("udp/53"))
+    expected = Seen(Observation.UNMEASURED, seconds(5), seconds(5), "its target is being proven up", pending=True)
+    assert looked_at(dialer, witness, at=8) == (expected, frozenset({"node-1"}))
+
+
+def test_silence_without_proof_is_unmeasured_never_violated() -> None:
+    """After 3 s without proof (its node lost power, say) the flow is unmeasured and the proof is still asked for."""
+    dialer = path_probe("node-2", result(PEER, SILENT, 5), time=6)
+    witness = path_probe("node-1", result(SELF, REACHED, 0, 4), time=4, listeners=bound("udp/53"))
+    expected = Seen(Observation.UNMEASURED, detail="the target on node-1 was not proven up since it became silent")
+    assert looked_at(dialer, witness, at=9.5) == (expected, frozenset({"node-1"}))
+
+
+def test_a_refusal_in_the_name_of_a_listener_that_is_up_is_a_rejection() -> None:
+    """Our own listener was proven up, so something on the way refused."""
+    dialer = path_probe("node-2", result(PEER, REFUSED, 5), time=6)
+    witness = path_probe("node-1", result(SELF, REACHED, 0, 6), time=6, listeners=bound("udp/53"))
+    expected = Seen(Observation.REJECTED, seconds(5), seconds(5), "refused, although the listener on node-1 is up")
+    assert looked_at(dialer, witness) == (expected, NOTHING)
+
+
+def test_a_service_that_refuses_needs_no_proof() -> None:
+    """A workload's own closed port answered: the packets crossed."""
+    services, backends = kube_dns()
+    to_service = check(to=TO_KUBE_DNS, traffic=(l4("tcp/53"),))
+    planned = plan(to_service, nodes("node-1", "node-2"), services, backends, pods("node-1", "node-2"))
+    of = next(a for a in planned.asked if a.dialer == "node-2")
+    dialer = path_probe("node-2", result("dns tcp/53 10.27.240.10", REFUSED, 5), time=6)
+    assert looked_at(dialer, None, of=of) == (Seen(REFUSED, seconds(5), seconds(5)), NOTHING)
+
+
+def test_a_dead_backend_is_not_a_dead_path() -> None:
+    """The backend does not answer on its own node either, so silence says nothing about the path."""
+    services, backends = kube_dns()
+    planned = plan(check(to=TO_KUBE_DNS), nodes("node-1", "node-2"), services, backends, pods("node-1", "node-2"))
+    of = next(a for a in planned.asked if a.dialer == "node-2")
+    dialer = path_probe("node-2", result("dns udp/53 10.27.240.10", SILENT, 5), time=6)
+    witness = path_probe("node-1", result("dns udp/53 10.24.9.31", SILENT, 5, 6), time=6)
+    why = "10.24.9.31 on node-1 does not answer on its own node either (silent)"
+    assert looked_at(dialer, witness, of=of) == unmeasured(why)
+
+
+UDP_53: L4 = l4("udp/53")
+SILENT_DIALER = path_probe("node-2", result(PEER, SILENT, 5), time=6)
+WITNESS = path_probe("node-1", result(SELF, REACHED, 0, 6), time=6, listeners=bound("udp/53"))
+IN_USE = (ListenerState(UDP_53, False, "address already in use"),)
+
+
+@pytest.mark.parametrize(
+    ("why", "dialer", "witness", "changed"),
+    [
+        ("the probe on node-2 has not reported yet", replace(SILENT_DIALER, report=None), WITNESS, {}),
+        (
+            "the probe on node-2 has not reported yet",
+            SILENT_DIALER,
+            WITNESS,
+            {"node-2": pod("node-2", uid="a new pod's")},
+        ),
+        ("node-2 has not dialled it yet", path_probe("node-2", time=6), WITNESS, {}),
+        (
+            "the probe on node-2 does not reach itself",
+            path_probe("node-2", result(PEER, SILENT, 5), time=6, results=(result(PEER, SILENT, 5),)),
+            WITNESS,
+            {},
+        ),
+        ("the probe on node-1 has not reported yet", SILENT_DIALER, replace(WITNESS, report=None), {}),
+        ("the probe pod on node-1 is being deleted", SILENT_DIALER, WITNESS, {"node-1": pod("node-1", deleting=True)}),
+        (
+            "the probe pod on node-1 does not run: OOMKilled",
+            SILENT_DIALER,
+            WITNESS,
+            {"node-1": pod("node-1", trouble="OOMKilled")},
+        ),
+        (
+            "udp/53 cannot be listened on at node-1: address already in use",
+            SILENT_DIALER,
+            path_probe("node-1", time=6, listeners=IN_USE),
+            {},
+        ),
+        (
+            "the listener for udp/53 on node-1 does not answer on its own node either (silent)",
+            SILENT_DIALER,
+            path_probe("node-1", result(SELF, SILENT, 5, 6), time=6, listeners=bound("udp/53")),
+            {},
+        ),
+    ],
+)
+def test_what_keeps_silence_from_counting_is_said(
+    why: str, dialer: PathProbe, witness: PathProbe, changed: dict[str, ProbePod]
+) -> None:
+    """Each reason is told as it is, and none becomes a violation."""
+    assert looked_at(dialer, witness, changed=changed) == unmeasured(why)
+
+
+def test_a_probe_that_stopped_reporting_is_not_believed_for_long() -> None:
+    """Three heartbeats without a report: the last answer counts no more."""
+    dialer = path_probe("node-2", result(PEER, REACHED, 1), time=9)
+    assert looked_at(dialer, WITNESS, at=99.5) == unmeasured("the probe on node-2 has not reported since 12:00:09 UTC")
