@@ -1,0 +1,35 @@
+"""Installing PathCheck into the lab, and the three PathChecks of the story, as the README tells a user to."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from e2e.lab import environment as lab_environment
+from e2e.lab.places import state
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = (ROOT / "docs" / "examples" / "kube-dns.yaml", ROOT / "docs" / "examples" / "nodes.yaml")
+NAMESPACE = "pathcheck-system"
+
+
+def environment() -> dict[str, str]:
+    """What `make lab-shell` sets."""
+    return lab_environment.variables(state())
+
+
+def kubectl(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
+    """kubectl's output; raises subprocess.CalledProcessError with its words in stderr."""
+    env = {**os.environ, **(environment or lab_environment.variables(state()))}
+    done = subprocess.run(["kubectl", *arguments], env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise subprocess.CalledProcessError(done.returncode, f"kubectl {' '.join(arguments)}", done.stdout, done.stderr)
+    return done.stdout
+
+
+def install() -> None:
+    """The manifests with the lab's overlay, until the operator is ready."""
+    kubectl("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "manifests" / "lab"))
+    kubectl("-n", NAMESPACE, "rollout", "status", "deployment/pathcheck-operator", "--timeout=120s")
