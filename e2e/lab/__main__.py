@@ -104,6 +104,12 @@ def boot(machine: Name) -> None:
     lifecycle.boot(machine)
 
 
+@app.command("images")
+def renew_images() -> None:
+    """Rebuild the probe's and the operator's images and import them into the running nodes."""
+    lifecycle.renew_images(Progress(console))
+
+
 @app.command()
 def build() -> None:
     """Build what `up` needs, without root: the Go programs and the images."""

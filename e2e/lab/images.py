@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e.lab import layers
+from e2e.lab import layers, python_images
 from e2e.lab.errors import run
 from e2e.lab.nodes import PAUSE_IMAGE
 from e2e.lab.oci import Image
@@ -18,15 +18,19 @@ COREDNS_IMAGE = "lab.local/coredns:1"
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """The archives of all images."""
+    """The OCI layout directories of all images."""
 
     pause: Path
     busybox: Path
     coredns: Path
+    probe: Path
+    operator: Path
 
     def for_node(self, topology: Topology, node: Node) -> tuple[Path, ...]:
-        """What a node needs; what its first pods need in front."""
-        return (self.pause, *((self.coredns,) if node == topology.dns_node else ()), self.busybox)
+        """What a node needs, in the order in which its first pods do; the big one only where the operator shall run."""
+        resolver = (self.coredns,) if node == topology.dns_node else ()
+        operator = (self.operator,) if node == topology.operator_node else ()
+        return (self.pause, *resolver, self.probe, self.busybox, *operator)
 
 
 def build(progress: Progress) -> Images:
@@ -40,7 +44,9 @@ def build(progress: Progress) -> Images:
     coredns = layers.coredns(progress)
     return Images(
         # A pod's first container only has to live: no program of its own for that.
-        pause=layers.archive(Image(PAUSE_IMAGE, (busybox,), architecture, entrypoint=("/bin/sleep", "infinity"))),
-        busybox=layers.archive(Image(BUSYBOX_IMAGE, (busybox,), architecture, command=("sh",))),
-        coredns=layers.archive(Image(COREDNS_IMAGE, (coredns,), architecture, entrypoint=("/coredns",))),
+        pause=layers.layout(Image(PAUSE_IMAGE, (busybox,), architecture, entrypoint=("/bin/sleep", "infinity"))),
+        busybox=layers.layout(Image(BUSYBOX_IMAGE, (busybox,), architecture, command=("sh",))),
+        coredns=layers.layout(Image(COREDNS_IMAGE, (coredns,), architecture, entrypoint=("/coredns",))),
+        probe=layers.layout(python_images.probe(architecture, progress)),
+        operator=layers.layout(python_images.operator(architecture, progress)),
     )

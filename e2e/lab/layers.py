@@ -1,4 +1,4 @@
-"""Layers and archives in the cache, and the two layers that are not Python: busybox and CoreDNS."""
+"""Layers and images in the cache, and the two layers that are not Python: busybox and CoreDNS."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def layer(kind: str, key: str, fill: Callable[[Path], None]) -> oci.Layer:
     return oci.Layer(place / "layer.tar", (place / "digest").read_text())
 
 
-def archive(image: oci.Image) -> Path:
-    """The image's tar file, from the cache or written now."""
+def layout(image: oci.Image) -> Path:
+    """The image's OCI layout directory, from the cache or written now."""
     short = image.name.rpartition("/")[2].partition(":")[0]
 
     def make(place: Path) -> None:
-        oci.write_archive(image, place / "image.tar")
+        oci.write_layout(image, place)
 
-    return cached(f"image-{short}", content_key([image.name, oci.config(image)]), make) / "image.tar"
+    return cached(f"image-{short}", content_key([image.name, oci.config(image)]), make)
 
 
 def busybox() -> oci.Layer:

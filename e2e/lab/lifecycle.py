@@ -33,10 +33,10 @@ from e2e.lab import (
     pki,
     toolchain,
 )
-from e2e.lab.errors import LabError
+from e2e.lab.errors import LabError, run
 from e2e.lab.places import REPOSITORY, State, state, write_json
 from e2e.lab.progress import Progress
-from e2e.lab.topology import API_PORT, CONTROL_PLANE, LOCAL_API_PORT, Machine, Topology, asked_topology
+from e2e.lab.topology import API_PORT, CONTROL_PLANE, LOCAL_API_PORT, Machine, Topology, asked_topology, topology
 
 # `up` itself and every program it runs are in this group, so that nothing of an interrupted `up` is lost.
 OWN_GROUP = "up"
@@ -79,11 +79,11 @@ def up(progress: Progress) -> None:
                     progress.say(f"could not be repaired, starting anew: {error}")
         _refuse_another(where)
         kube = toolchain.build(toolchain.KUBE, progress)
-        archives = images.build(progress)
+        built = images.build(progress)
         _down(where)
         try:
             with _interruptible():
-                _start(where, lab, kube, archives, progress)
+                _start(where, lab, kube, built, progress)
         except BaseException as error:
             if isinstance(error, LabError):
                 error.add_note(_last_words(where))
@@ -117,6 +117,25 @@ def boot(name: str) -> None:
         if machines.is_on(machine):
             raise LabError(f"{name} is on already")
         machines.boot(state(), machine)
+
+
+def renew_images(progress: Progress) -> None:
+    """Rebuilds the probe's and the operator's images and imports them where they belong; running pods keep theirs.
+
+    Raises:
+        LabError: there is no lab, a node is off, or an image could not be made.
+    """
+    with alone(), progress.moving():
+        lab = completed()
+        built = images.build(progress)
+        for node in lab.nodes:
+            for image in built.for_node(lab, node):
+                if image in (built.probe, built.operator):
+                    progress.now(f"{node.name} imports {image.name}")
+                    command = ["sh", "-c", nodes.import_line(image)]
+                    line, environment = machines.command_in(state(), node, command)
+                    run(line, environment=environment)
+        progress.say(f"all nodes have the probe's image, {lab.operator_node.name} has the operator's")
 
 
 def completed() -> Topology:
@@ -179,12 +198,6 @@ def _completed(where: State) -> Topology | None:
         described = json.loads(where.described.read_text())
     except FileNotFoundError:
         return None
-    return _topology_of(described)
-
-
-def _topology_of(described: dict[str, int]) -> Topology:
-    from e2e.lab.topology import topology
-
     return topology(described["nodes"])
 
 
@@ -204,7 +217,7 @@ def _refuse_another(where: State) -> None:
         )
 
 
-def _start(where: State, lab: Topology, kube: Path, archives: images.Images, progress: Progress) -> None:
+def _start(where: State, lab: Topology, kube: Path, built: images.Images, progress: Progress) -> None:
     _remember_sysctls(where)
     cgroups.join(cgroups.create(OWN_GROUP))
     _set_sysctl("fs.inotify.max_user_instances", str(INOTIFY_INSTANCES))
@@ -213,7 +226,7 @@ def _start(where: State, lab: Topology, kube: Path, archives: images.Images, pro
         where.binaries.mkdir(exist_ok=True)
         (where.binaries / name).symlink_to(kube)
     pki.create(where, lab)
-    _install(where, lab, archives)
+    _install(where, lab, built)
     progress.now("wiring the network")
     network.build(lab)
     firewall.open_all()
@@ -223,11 +236,11 @@ def _start(where: State, lab: Topology, kube: Path, archives: images.Images, pro
     cgroups.leave()
 
 
-def _install(where: State, lab: Topology, archives: images.Images) -> None:
+def _install(where: State, lab: Topology, built: images.Images) -> None:
     machines.install(where, lab.control_plane, control_plane.services(where))
     for node in lab.nodes:
         nodes.install_configuration(where, node)
-        machines.install(where, node, nodes.services(where, node, archives.for_node(lab, node)))
+        machines.install(where, node, nodes.services(where, node, built.for_node(lab, node)))
 
 
 def _repair(where: State, lab: Topology, progress: Progress) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from e2e.lab.machines import Service
@@ -31,12 +32,12 @@ def install_configuration(state: State, node: Node) -> None:
     write_json(place / "kube-proxy.json", kube_proxy_configuration(state, node))
 
 
-def services(state: State, node: Node, archives: tuple[Path, ...]) -> tuple[Service, ...]:
-    """The node's services; `archives` are the images to import into it at its first boot."""
+def services(state: State, node: Node, layouts: tuple[Path, ...]) -> tuple[Service, ...]:
+    """The node's services; `layouts` are the images that it imports at its first boot."""
     place = state.machine(node.name)
     return (
         Service("containerd", ("containerd", "--config", str(place / "containerd.toml"))),
-        Service("images", ("sh", "-c", import_script(archives, imported(state, node)))),
+        Service("images", ("sh", "-c", import_script(layouts, imported(state, node)))),
         Service(
             "kubelet",
             (
@@ -52,9 +53,14 @@ def services(state: State, node: Node, archives: tuple[Path, ...]) -> tuple[Serv
     )
 
 
-def import_script(archives: tuple[Path, ...], done: Path) -> str:
+def import_line(layout: Path) -> str:
+    """The shell line by which a node takes an image from its OCI layout, into the namespace where kubelets look."""
+    return f"tar -C {shlex.quote(str(layout))} -c . | ctr --namespace=k8s.io images import -"
+
+
+def import_script(layouts: tuple[Path, ...], done: Path) -> str:
     """The shell script that imports images when containerd answers, and ends never: its keeper would run it again."""
-    imports = "".join(f"ctr --namespace k8s.io images import '{archive}' && " for archive in archives)
+    imports = "".join(f"{import_line(layout)} && " for layout in layouts)
     return f"""test -e '{done}' && exec sleep infinity
 until ctr --namespace k8s.io version >/dev/null 2>&1; do sleep 0.1; done
 {imports}touch '{done}' && exec sleep infinity"""

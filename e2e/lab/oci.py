@@ -1,4 +1,4 @@
-"""Writes container images as OCI image layouts in a tar, as `ctr images import` takes them. No engine, no registry.
+"""Writes container images as OCI image layouts, which `ctr images import` takes as a tar. No engine, no registry.
 
 Formats: https://github.com/opencontainers/image-spec (image-layout, manifest, config, layer). Layers are not compressed:
 they are read once, from the same disk. The same content gives the same bytes, so digests can be compared.
@@ -7,7 +7,6 @@ they are read once, from the same disk. The same content gives the same bytes, s
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import tarfile
 from dataclasses import dataclass
@@ -77,8 +76,8 @@ def config(image: Image) -> bytes:
     )
 
 
-def write_archive(image: Image, tar: Path) -> None:
-    """Writes the image as one tar file."""
+def write_layout(image: Image, directory: Path) -> None:
+    """Writes the image into an empty directory of the layers' file system: the layers are linked, not copied."""
     configuration = config(image)
     manifest = _json(
         {
@@ -99,13 +98,14 @@ def write_archive(image: Image, tar: Path) -> None:
             "org.opencontainers.image.ref.name": image.name.rpartition(":")[2],
         },
     }
-    with tarfile.open(tar, "w") as archive:
-        _add(archive, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
-        _add(archive, "index.json", _json({"schemaVersion": 2, "manifests": [entry]}))
-        for blob in (manifest, configuration):
-            _add(archive, _blob_path(_digest(blob)), blob)
-        for layer in {layer.digest: layer for layer in image.layers}.values():
-            archive.add(layer.tar, _blob_path(layer.digest), filter=_anonymous)
+    blobs = directory / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    (directory / "oci-layout").write_bytes(_json({"imageLayoutVersion": "1.0.0"}))
+    (directory / "index.json").write_bytes(_json({"schemaVersion": 2, "manifests": [entry]}))
+    for blob in (manifest, configuration):
+        (blobs / _hex(_digest(blob))).write_bytes(blob)
+    for layer in image.layers:
+        (blobs / _hex(layer.digest)).hardlink_to(layer.tar)
 
 
 def _json(content: object) -> bytes:
@@ -120,14 +120,8 @@ def _described(media_type: str, blob: bytes) -> dict[str, object]:
     return {"mediaType": media_type, "digest": _digest(blob), "size": len(blob)}
 
 
-def _blob_path(digest: str) -> str:
-    return "blobs/" + digest.replace(":", "/")
-
-
-def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    archive.addfile(member, io.BytesIO(content))
+def _hex(digest: str) -> str:
+    return digest.partition(":")[2]
 
 
 def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
