@@ -1,0 +1,19 @@
+"""One lab for all tests that need a cluster; the tests of the lab itself bring it up and down on their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from e2e import install
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[dict[str, str]]:
+    """A usable cluster and the environment of `make lab-shell`; removed when the last test is done."""
+    subprocess.run([sys.executable, "-m", "e2e.lab", "up"], cwd=install.ROOT, check=True)
+    yield install.environment()
+    subprocess.run([sys.executable, "-m", "e2e.lab", "down"], cwd=install.ROOT, check=True)
