@@ -39,7 +39,7 @@ DEPENDENCIES = "usr/lib/python3/dist-packages"
 # The C library of Debian 12 is 2.36; wheels for older ones run on it.
 WHEEL_PLATFORMS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
 # Raised when a recipe below changes: the keys hold what goes in, not how.
-RECIPE = "1"
+RECIPE = "2"
 
 Known = TypeVar("Known")
 
@@ -47,10 +47,9 @@ Known = TypeVar("Known")
 def probe(architecture: str, progress: Progress) -> Image:
     """The probe: Debian's Python and `pathcheck.probe`, nothing else."""
     python = python_root(progress)
-    files = [PACKAGE / "__init__.py", *_sources(PACKAGE / "probe")]
     return Image(
         PROBE_IMAGE,
-        (_python_layer(python), _code_layer("probe", python, files)),
+        (_python_layer(python), _code_layer("probe", python, _sources(PACKAGE / "probe"))),
         architecture,
         entrypoint=("python3", "-m", "pathcheck.probe"),
         environment=_ENVIRONMENT,
@@ -69,7 +68,8 @@ def operator(architecture: str, progress: Progress) -> Image:
             _code_layer("operator", python, _sources(PACKAGE)),
         ),
         architecture,
-        entrypoint=("python3", "-m", "pathcheck", "run"),
+        entrypoint=("python3", "-m", "pathcheck"),
+        command=("run",),
         environment=_ENVIRONMENT,
         user="65532:65532",
     )
@@ -208,6 +208,8 @@ def _code_layer(kind: str, python: Path, files: list[Path]) -> Layer:
             target = package / file.relative_to(PACKAGE)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
+        # The probe alone brings no `pathcheck/__init__.py`.
+        (package / "__init__.py").touch()
         compile_bytecode(python, package, root)
 
     return layers.layer(kind, content_key([RECIPE, python.parent.name, *tree_parts(PACKAGE, files)]), fill)
