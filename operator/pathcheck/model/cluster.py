@@ -56,7 +56,10 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class ProbePod:
-    """A probe pod as the cluster shows it; `trouble` says in words why it does not run, "" while nothing is wrong."""
+    """A probe pod as the cluster shows it; `trouble` says in words why it does not run, "" while nothing is wrong.
+
+    `ended`: it will never run again (evicted, or its node was shut down): only a new one helps.
+    """
 
     node: str
     name: str
@@ -64,6 +67,7 @@ class ProbePod:
     address: Address | None
     ready: bool
     deleting: bool = False
+    ended: bool = False
     fingerprint: str = ""
     trouble: str = ""
     since: datetime | None = None
