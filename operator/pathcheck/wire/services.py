@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any
 
@@ -49,16 +49,16 @@ def backends_of(body: Mapping[str, Any]) -> tuple[Backend, ...]:
     )
 
 
-def api_servers_of(backends: Mapping[str, tuple[Backend, ...]]) -> tuple[str, ...]:
-    """`host:port` of every API server, from the slices behind default/kubernetes: what a probe dials without DNS or virtual address."""
-    return tuple(sorted(_authorities(backends)))
-
-
-def _authorities(slices: Mapping[str, tuple[Backend, ...]]) -> Iterator[str]:
-    for backends in slices.values():
-        for backend in backends:
-            host = f"[{backend.address}]" if backend.address.version == 6 else str(backend.address)
-            yield from (f"{host}:{port.l4.port}" for port in backend.ports if port.name == "https")
+def api_servers_of(backends: Iterable[Backend]) -> tuple[str, ...]:
+    """`host:port` of each API server, from what is behind default/kubernetes: dialled without DNS and without virtual address."""
+    return tuple(
+        sorted(
+            f"[{b.address}]:{p.l4.port}" if b.address.version == 6 else f"{b.address}:{p.l4.port}"
+            for b in backends
+            for p in b.ports
+            if p.name == "https"
+        )
+    )
 
 
 def _ports(holder: Mapping[str, Any]) -> tuple[ServicePort, ...]:
