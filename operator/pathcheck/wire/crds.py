@@ -16,6 +16,8 @@ import yaml
 from pydantic import BaseModel
 
 from pathcheck.wire.path_checks import GROUP, VERSION, PathCheckResource
+from pathcheck.wire.path_probes import PathProbeResource
+from pathcheck.wire.path_probes import PathProbeResource
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,30 @@ DEFINITIONS = {
                 Column("Changed", "date", _condition("Upheld", "lastTransitionTime"), "When Upheld last changed."),
                 _AGE,
                 Column("Message", "string", _condition("Upheld", "message"), "The sentence.", priority=1),
+            ),
+        ),
+        Definition(
+            kind="PathProbe",
+            plural="pathprobes",
+            scope="Namespaced",
+            short_names=("pprb",),
+            model=PathProbeResource,
+            columns=(
+                Column("Address", "string", ".status.podIP", "From where it dials."),
+                Column("Reported", "date", ".status.time", "When its probe last said something."),
+                _AGE,
+            ),
+        ),
+        Definition(
+            kind="PathProbe",
+            plural="pathprobes",
+            scope="Namespaced",
+            short_names=("pprb",),
+            model=PathProbeResource,
+            columns=(
+                Column("Address", "string", ".status.podIP", "The address from which the probe dials."),
+                Column("Reported", "date", ".status.time", "When the probe last reported."),
+                _AGE,
             ),
         ),
     )
