@@ -258,7 +258,7 @@ class Reconciler:
     async def _probe(self, snapshot: Snapshot, node: str, assignment: Assignment) -> None:
         """The PathProbe of one node, then its pod, which the PathProbe owns."""
         had = snapshot.probes.get(node)
-        if had is None or had.assignment != assignment:
+        if had is None or _sorted(had.assignment) != _sorted(assignment):
             await self._tell(assignment)
         owner = self._world.probes().get(node)
         servers = self._world.api_servers()
@@ -304,6 +304,15 @@ async def _all(passes: list[Coroutine[None, None, None]]) -> None:
     for result in results:
         if isinstance(result, BaseException):
             raise result
+
+
+def _sorted(told: Assignment) -> Assignment:
+    """Server-side apply merges lists by their keys and promises no order."""
+    return replace(
+        told,
+        listeners=tuple(sorted(told.listeners, key=str)),
+        dials=tuple(sorted(told.dials, key=lambda dial: dial.id)),
+    )
 
 
 def _same_but_status(a: PathCheck, b: PathCheck) -> bool:

@@ -17,7 +17,6 @@ from pydantic import BaseModel
 
 from pathcheck.wire.path_checks import GROUP, VERSION, PathCheckResource
 from pathcheck.wire.path_probes import PathProbeResource
-from pathcheck.wire.path_probes import PathProbeResource
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +65,6 @@ DEFINITIONS = {
                 Column("Changed", "date", _condition("Upheld", "lastTransitionTime"), "When Upheld last changed."),
                 _AGE,
                 Column("Message", "string", _condition("Upheld", "message"), "The sentence.", priority=1),
-            ),
-        ),
-        Definition(
-            kind="PathProbe",
-            plural="pathprobes",
-            scope="Namespaced",
-            short_names=("pprb",),
-            model=PathProbeResource,
-            columns=(
-                Column("Address", "string", ".status.podIP", "From where it dials."),
-                Column("Reported", "date", ".status.time", "When its probe last said something."),
-                _AGE,
             ),
         ),
         Definition(
