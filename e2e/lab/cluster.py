@@ -7,6 +7,7 @@ import json
 import os
 import ssl
 import time
+from contextlib import closing
 from pathlib import Path
 
 from e2e.lab.errors import CommandError, LabError, run
@@ -26,16 +27,27 @@ def kubectl(state: State, *arguments: str, given: str | None = None) -> str:
     return run([str(state.binaries / "kubectl"), *arguments], given=given, environment=environment)
 
 
-def api_is_ready(state: State) -> bool:
-    """Whether the API server says so at /readyz."""
+def ask(state: State, path: str) -> bytes:
+    """The API server's answer to GET `path`, empty if it cannot be had; quicker than a kubectl, for waiting."""
     try:
         context = ssl.create_default_context(cafile=str(state.pki / "ca.crt"))
         context.load_cert_chain(state.pki / "admin.crt", state.pki / "admin.key")
         connection = http.client.HTTPSConnection("127.0.0.1", LOCAL_API_PORT, timeout=5, context=context)
-        connection.request("GET", "/readyz")
-        return connection.getresponse().read() == b"ok"
+        with closing(connection):
+            connection.request("GET", path)
+            return connection.getresponse().read()
     except (OSError, http.client.HTTPException):
-        return False
+        return b""
+
+
+def api_is_ready(state: State) -> bool:
+    """Whether the API server says so at /readyz."""
+    return ask(state, "/readyz") == b"ok"
+
+
+def kubelet_answers(state: State, node: Node) -> bool:
+    """Whether the node's kubelet is there: its Ready condition stays True for most of a minute after a power cut."""
+    return ask(state, f"/api/v1/nodes/{node.name}/proxy/healthz") == b"ok"
 
 
 def wait_for_api(state: State, seconds: float) -> None:
@@ -74,7 +86,7 @@ def apply_objects(state: State, topology: Topology) -> None:
     kubectl(state, *apply, "-f", str(KUBE_DNS))
 
 
-def wait_until_usable(state: State, seconds: int) -> None:
+def wait_until_usable(state: State, topology: Topology, seconds: int) -> None:
     """Waits for all nodes, the service account that pods need, and kube-dns.
 
     Raises:
@@ -89,6 +101,12 @@ def wait_until_usable(state: State, seconds: int) -> None:
             kubectl(state, *arguments, f"--timeout={seconds}s")
         except CommandError as error:
             raise LabError(f"{what}: {error}") from error
+    deadline = time.monotonic() + seconds
+    for node in topology.nodes:
+        while not kubelet_answers(state, node):
+            if time.monotonic() > deadline:
+                raise LabError(f"the kubelet of {node.name} does not answer")
+            time.sleep(0.1)
 
 
 def problems(state: State, topology: Topology) -> list[str]:
@@ -99,6 +117,9 @@ def problems(state: State, topology: Topology) -> list[str]:
     objects = json.loads(kubectl(state, "get", "nodes", "--output=json"))["items"]
     ready = {item["metadata"]["name"] for item in objects if _condition(item, "Ready") == "True"}
     found += [f"{node.name} is not Ready" for node in topology.nodes if node.name not in ready]
+    found += [
+        f"the kubelet of {node.name} does not answer" for node in topology.nodes if not kubelet_answers(state, node)
+    ]
     deployment = json.loads(
         kubectl(state, "get", "deployments", "--namespace=kube-system", "--output=json", "--selector=k8s-app=kube-dns")
     )["items"]

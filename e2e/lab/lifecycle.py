@@ -261,7 +261,7 @@ def _put_on(where: State, lab: Topology, progress: Progress) -> None:
     progress.say("API server ready")
     cluster.apply_objects(where, lab)
     progress.now("waiting for nodes and kube-dns")
-    cluster.wait_until_usable(where, 90)
+    cluster.wait_until_usable(where, lab, 90)
     progress.say(f"{len(lab.nodes)} nodes Ready, kube-dns answers")
     progress.now("waiting for the images")
     _wait_for_images(where, lab, 120)
