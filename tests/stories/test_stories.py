@@ -109,7 +109,14 @@ def shown(decision: CheckDecision, keys: set[str]) -> dict[str, Any]:
         "message": message(status),
         "flows": f"{counts.asked} asked, {counts.upheld} upheld, {counts.violated} violated, {counts.unknown} unknown",
         "findings": [
-            {"reason": f.reason, "rule": f.rule, "flows": f.flows, "sentence": f.sentence, "nearMiss": f.near_miss, "fix": f.fix}
+            {
+                "reason": f.reason,
+                "rule": f.rule,
+                "flows": f.flows,
+                "sentence": f.sentence,
+                "nearMiss": f.near_miss,
+                "fix": f.fix,
+            }
             for f in status.findings
         ],
         "events": [f"{a.reason} {a.note}" for a in decision.announcements],
