@@ -1,0 +1,184 @@
+"""HTTP: requests in, answers out, on as many listening sockets as are asked for.
+
+The side door (`/lab/…`) is opened on loopback listeners only: what a lab's pods can reach must look like the real API.
+
+| side door            |                                                     |
+|----------------------|-----------------------------------------------------|
+| POST /lab/faults     | adds a fault (faults.py has its fields), answers it |
+| GET /lab/faults      | `{"faults": [...]}` that are still waiting          |
+| DELETE /lab/faults   | forgets them all                                    |
+| GET /lab/requests    | `{"requests": [...]}`, the latest last              |
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+import time
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from e2e.lab.cloud.api import Api, Call
+from e2e.lab.cloud.errors import ApiError
+from e2e.lab.cloud.faults import Fault, Faults
+from e2e.lab.cloud.journal import Journal
+from e2e.lab.cloud.store import Json, timestamp
+
+PREFIX = "/compute/v1"
+# Firewall rules with every list at its limit stay below this.
+LARGEST_BODY = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Emulator:
+    """What all listeners share."""
+
+    api: Api
+    faults: Faults
+    journal: Journal
+
+
+class Listener(ThreadingHTTPServer):
+    """One listening socket, which may have been made in another network namespace."""
+
+    daemon_threads = True
+    # Open keep-alive connections must not hold up the end.
+    block_on_close = False
+
+    def __init__(self, name: str, listening: socket.socket, emulator: Emulator, *, side_door: bool) -> None:
+        super().__init__(listening.getsockname()[:2], _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listening
+        self.name = name
+        self.emulator = emulator
+        self.side_door = side_door
+
+    @property
+    def url(self) -> str:
+        """Where clients find the API, as their endpoint."""
+        host, port = self.server_address[:2]
+        return f"http://{host!s}:{port}"
+
+    def start(self) -> None:
+        """Serves in a thread until `shutdown`."""
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name=self.name, daemon=True).start()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Listener
+    protocol_version = "HTTP/1.1"
+    server_version = "compute-emulator"
+    # An answer is two writes; delayed acknowledgements would hold back the second.
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    do_POST = do_PATCH = do_PUT = do_DELETE = do_GET  # noqa: N815
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: the journal has it."""
+
+    def _serve(self) -> None:
+        began = time.monotonic()
+        emulator = self.server.emulator
+        url = urlsplit(self.path)
+        path = unquote(url.path)
+        parameters = dict(parse_qsl(url.query, keep_blank_values=True))
+        is_side_door = self.server.side_door and path.startswith("/lab/")
+        call_path = path.removeprefix(PREFIX)
+        fault = None if is_side_door else emulator.faults.take(self.command, path)
+        try:
+            body = self._body()
+            error = self._suffer(fault, call_path)
+            if error:
+                raise error
+            if is_side_door:
+                answer = self._side_door(path, body)
+            else:
+                answer = emulator.api.answer(Call(self.command, call_path, parameters, body))
+            code = 200
+        except ApiError as error:
+            code, answer = error.code, error.body()
+        cut = fault is not None and fault.cut
+        if not is_side_door:
+            entry: Json = {
+                "time": timestamp(),
+                "listener": self.server.name,
+                "client": self.client_address[0],
+                "userAgent": self.headers.get("User-Agent", ""),
+                "method": self.command,
+                "path": path,
+                "parameters": parameters,
+                "status": 0 if cut else code,
+                "seconds": round(time.monotonic() - began, 4),
+            }
+            emulator.journal.add(entry | ({"fault": fault.number} if fault else {}))
+        if cut:
+            self._cut()
+        else:
+            self._answer(code, answer)
+
+    def _suffer(self, fault: Fault | None, path: str) -> ApiError | None:
+        if fault is None:
+            return None
+        if fault.delay_seconds:
+            time.sleep(fault.delay_seconds)
+        if fault.cut:
+            # Cut before anything happened: the code is never sent.
+            return ApiError(503, "backendError", "cut")
+        return fault.error(path)
+
+    def _body(self) -> Any:
+        length = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers or not length.isdecimal() or int(length) > LARGEST_BODY:
+            self.close_connection = True
+            raise ApiError(400, "badRequest", f"The body must have a Content-Length of at most {LARGEST_BODY}.")
+        text = self.rfile.read(int(length))
+        if not text:
+            return None
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise ApiError(400, "parseError", f"Invalid JSON payload received. {error}") from error
+
+    def _side_door(self, path: str, body: Any) -> Json:
+        emulator = self.server.emulator
+        match self.command, path:
+            case "POST", "/lab/faults":
+                return emulator.faults.add(body)
+            case "GET", "/lab/faults":
+                return {"faults": emulator.faults.described()}
+            case "DELETE", "/lab/faults":
+                emulator.faults.clear()
+                return {}
+            case "GET", "/lab/requests":
+                return {"requests": emulator.journal.latest()}
+        raise ApiError(404, "notFound", f"The side door has no {self.command} {path}")
+
+    def _answer(self, code: int, answer: Json) -> None:
+        body = json.dumps(answer, indent=1).encode()
+        self.send_response(code)
+        self.send_header("Content-Type", "application/json; charset=UTF-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _cut(self) -> None:
+        # Linger for zero seconds: the client sees a reset, not an orderly end.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        self.connection.close()
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A listening TCP socket in the network namespace of the calling thread; port 0 is any free one.
+
+    Raises:
+        OSError: the address is not there or taken.
+    """
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=128)
