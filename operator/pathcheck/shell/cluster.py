@@ -90,7 +90,7 @@ class Cluster:
                 query=[(key, value) for key, value in query if value],
                 headers={"Accept": METADATA_ONLY},
             )
-            uids.update(item["metadata"]["uid"] for item in page["items"])
+            uids.update(item["metadata"]["uid"] for item in page.get("items") or ())  # an empty list is null there
             token = page["metadata"].get("continue", "")
             if not token:
                 return frozenset(uids), int(page["metadata"]["resourceVersion"])

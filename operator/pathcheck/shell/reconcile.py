@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Protocol
@@ -214,7 +214,7 @@ class Reconciler:
             upheld=upheld.status.value if upheld else "Unknown",
             reason=upheld.reason.value if upheld else "",
             message=upheld.message if upheld else "",
-            flows=str(decision.status.flows),
+            **asdict(decision.status.flows),
         )
 
     async def _announce(self, check: PathCheck, announcement: Announcement, now: datetime) -> None:
