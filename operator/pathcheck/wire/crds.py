@@ -99,7 +99,8 @@ def definition(plural: str) -> dict[str, Any]:
                 "plural": d.plural,
                 "singular": d.kind.lower(),
                 "shortNames": list(d.short_names),
-                "categories": ["pathcheck"],
+                # Not "pathcheck": kubectl would take `kubectl get pathcheck NAME` for the category and refuse the name.
+                "categories": ["pathcheck-all"],
             },
             "versions": [
                 {
