@@ -1,0 +1,66 @@
+"""How is a firewall's decision said? One clause that names the rule, or the missing one, with its ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from ipaddress import collapse_addresses, ip_network
+
+from pathcheck.core.near_misses import l4_of, listed, remote_of
+from pathcheck.model.firewall import Explanation, Firewall, Interface
+from pathcheck.model.flows import Endpoint, Flow, Range
+from pathcheck.model.words import Direction, Prediction
+
+
+def describe(flows: Sequence[Flow], explanation: Explanation, firewall: Firewall, sources: Sequence[Range]) -> str:
+    """Why these flows, which share an explanation, are predicted so.
+
+    `sources` are ranges to speak of instead of single addresses; those the cloud delivers to the sender's machine come first.
+    """
+    if explanation.prediction in (Prediction.UNDETERMINED, Prediction.INSPECTED):
+        return explanation.why
+    names = [name.removeprefix("firewall:") for name in explanation.decided_by]
+    rules = [rule for name in names if (rule := firewall.rule(name)) is not None]
+    nearest = f"; nearest: {explanation.near_misses[0].sentence}" if explanation.near_misses else ""
+    if explanation.prediction is Prediction.PERMITTED:
+        if not rules:
+            return f"permitted by {', '.join(names)}"
+        way = "to" if explanation.direction is Direction.EGRESS else "from"
+        return " and ".join(
+            f"firewall rule {r.name} ({r.priority}) admits {l4_of(r.l4)} {way} {remote_of(r)}" for r in rules
+        )
+    if not rules:
+        l4s = ", ".join(map(str, sorted({f.l4 for f in flows})))
+        ranges = listed(_ranges(flows, firewall, sources))
+        return f"blocked by {', '.join(names)}: no rule admits {ranges} → {l4s} {_targets(flows, firewall)}{nearest}"
+    rule = rules[0]
+    way = "to" if explanation.direction is Direction.EGRESS else "from"
+    denies = f"denies {l4_of(rule.l4)} {way} {remote_of(rule)}"
+    return f"blocked by firewall rule {rule.name} (priority {rule.priority}), which {denies}{nearest}"
+
+
+def range_of(endpoint: Endpoint, firewall: Firewall) -> Range:
+    """The pod range that the cloud delivers to the endpoint's machine and that holds its address; else the address alone."""
+    interfaces: list[Interface] = [
+        i for m in (firewall.machines(endpoint.instance) if endpoint.instance else ()) for i in m.interfaces
+    ]
+    delivered = [r for i in interfaces for r in (*i.alias_ranges, *i.routed_ranges) if endpoint.address in r]
+    return max(delivered, key=lambda r: r.prefixlen) if delivered else ip_network(endpoint.address)
+
+
+def _ranges(flows: Sequence[Flow], firewall: Firewall, sources: Sequence[Range]) -> Iterable[Range]:
+    found: set[Range] = set()
+    for flow in flows:
+        own = range_of(flow.source, firewall)
+        wider = next((r for r in sources if flow.source.address in r), own)
+        found.add(wider if own.num_addresses == 1 else own)
+    v4 = collapse_addresses(r for r in found if r.version == 4)
+    v6 = collapse_addresses(r for r in found if r.version == 6)
+    return (*v4, *v6)
+
+
+def _targets(flows: Sequence[Flow], firewall: Firewall) -> str:
+    """By the tags that all target machines have, else by name."""
+    names = list(dict.fromkeys(f.destination.instance or str(f.destination) for f in flows))
+    machines = [m for name in names for m in firewall.machines(name)]
+    common = frozenset.intersection(*(m.tags for m in machines)) if len(machines) == len(names) else frozenset()
+    return f"on nodes tagged {listed(sorted(common))}" if common else f"on {listed(names)}"

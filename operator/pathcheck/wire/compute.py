@@ -1,0 +1,65 @@
+"""How the Compute API spells things: names within URLs, and lists and objects that may be absent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+class Unreadable(ValueError):  # noqa: N818 - it reads as what it says
+    """One field of one thing is not what it should be; the message names the field."""
+
+
+def last_part(url: object) -> str:
+    """The last segment of a URL, which is the name of what it leads to."""
+    return str(url or "").rpartition("/")[2]
+
+
+def network_name(url: str, project: str) -> str:
+    """The network's name; one of another project (Shared VPC) keeps its path, for names are unique within a project only."""
+    parts = url.split("/")
+    if "projects" in parts[:-1]:
+        owner = parts[parts.index("projects") + 1]
+        if owner != project:
+            return f"projects/{owner}/global/networks/{parts[-1]}"
+    return parts[-1]
+
+
+def region_name(subnetwork: object) -> str:
+    """The region in a subnetwork's URL."""
+    parts = str(subnetwork or "").split("/")
+    return parts[parts.index("regions") + 1] if "regions" in parts[:-1] else ""
+
+
+def mapping(value: object, what: str) -> Mapping[str, Any]:
+    """An object; an absent one is empty.
+
+    Raises Unreadable.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise Unreadable(f"{what}: must be an object")
+    return value
+
+
+def items(holder: Mapping[str, Any], key: str) -> Sequence[object]:
+    """A list in an object; an absent one is empty.
+
+    Raises Unreadable.
+    """
+    value = holder.get(key) or []
+    if not isinstance(value, list):
+        raise Unreadable(f"{key}: must be a list")
+    return value
+
+
+def texts(value: object, what: str) -> list[str]:
+    """A list of texts; an absent one is empty.
+
+    Raises Unreadable.
+    """
+    found = value or []
+    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+        raise Unreadable(f"{what}: must be a list of texts")
+    return found

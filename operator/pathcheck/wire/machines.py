@@ -1,0 +1,83 @@
+"""Compute instances, with what is delivered to them by alias ranges and static routes → `Instance`.
+
+An instance that cannot be read is left out and is a `Problem`; a flow from or to it is then undetermined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address, ip_network
+
+from pathcheck.model.firewall import Instance, Interface, Problem
+from pathcheck.model.flows import Range
+from pathcheck.wire.compute import items, last_part, mapping, network_name, region_name, texts
+
+
+def instances_of(
+    raw_instances: Sequence[object], raw_routes: Sequence[object], project: str, problems: list[Problem]
+) -> tuple[Instance, ...]:
+    """Those of a recording's `instances` that can be read; what cannot is added to `problems`."""
+    routed = _routed_ranges(raw_routes, project, problems)
+    found = (_instance(raw, f"instances[{i}]", project, routed, problems) for i, raw in enumerate(raw_instances))
+    return tuple(instance for instance in found if instance is not None)
+
+
+def _instance(
+    raw: object, place: str, project: str, routed: Mapping[str, list[Range]], problems: list[Problem]
+) -> Instance | None:
+    if not isinstance(raw, Mapping) or not isinstance(raw.get("name"), str):
+        problems.append(Problem(place, "is no instance"))
+        return None
+    name = raw["name"]
+    zone = last_part(raw.get("zone"))
+    try:
+        tags = texts(mapping(raw.get("tags"), "tags").get("items"), "tags.items")
+        accounts = [mapping(a, "serviceAccounts").get("email") for a in items(raw, "serviceAccounts")]
+        interfaces = [_interface(i, zone, project) for i in items(raw, "networkInterfaces")]
+    except ValueError as why:
+        problems.append(Problem(name, f"{why}; what it sends and receives is undetermined"))
+        return None
+    reached_by = tuple(routed.get(f"{zone}/{name}", ()))
+    if interfaces and reached_by:
+        # A static route names the machine, not its interface; the packets arrive at nic0 of the route's network.
+        first = interfaces[0]
+        interfaces[0] = Interface(
+            first.name, first.network, first.region, first.primary, first.alias_ranges, reached_by
+        )
+    return Instance(name, zone, tuple(interfaces), frozenset(tags), frozenset(texts(accounts, "serviceAccounts")))
+
+
+def _interface(raw: object, zone: str, project: str) -> Interface:
+    nic = mapping(raw, "networkInterfaces")
+    primary = [ip_network(ip_address(str(nic["networkIP"])))] if nic.get("networkIP") else []
+    if nic.get("ipv6Address"):
+        primary.append(ip_network(f"{nic['ipv6Address']}/{nic.get('internalIpv6PrefixLength', 96)}", strict=False))
+    aliases = [mapping(a, "aliasIpRanges") for a in items(nic, "aliasIpRanges")]
+    return Interface(
+        name=str(nic.get("name", "nic0")),
+        network=network_name(str(nic.get("network", "")), project),
+        region=region_name(nic.get("subnetwork")) or zone.rpartition("-")[0],
+        primary=tuple(primary),
+        alias_ranges=tuple(ip_network(str(a.get("ipCidrRange")), strict=False) for a in aliases),
+    )
+
+
+def _routed_ranges(routes: Sequence[object], project: str, problems: list[Problem]) -> dict[str, list[Range]]:
+    """`ZONE/INSTANCE` → what static routes deliver to it."""
+    found: dict[str, list[Range]] = {}
+    for index, raw in enumerate(routes):
+        if not isinstance(raw, Mapping):
+            problems.append(Problem(f"routes[{index}]", "is no route"))
+            continue
+        hop = raw.get("nextHopInstance")
+        if not hop:
+            continue
+        try:
+            destination = ip_network(str(raw.get("destRange")), strict=False)
+        except ValueError as why:
+            problems.append(Problem(str(raw.get("name", f"routes[{index}]")), f"destRange: {why}"))
+            continue
+        parts = str(hop).split("/")
+        zone = parts[-3] if len(parts) >= 3 else ""
+        found.setdefault(f"{zone}/{parts[-1]}", []).append(destination)
+    return found
