@@ -214,7 +214,7 @@ class Reconciler:
             upheld=upheld.status.value if upheld else "Unknown",
             reason=upheld.reason.value if upheld else "",
             message=upheld.message if upheld else "",
-            **asdict(decision.status.flows),
+            flows=asdict(decision.status.flows),
         )
 
     async def _announce(self, check: PathCheck, announcement: Announcement, now: datetime) -> None:
