@@ -41,7 +41,7 @@ def _sysctl(name: str) -> str:
 
 
 def _processes() -> set[str]:
-    """Processes in another pid namespace than ours, and those that name the lab; not the dead that init has yet to reap."""
+    """Processes in another pid namespace than ours, and those of this lab beside them; not the dead that init has yet to reap."""
     found = set()
     ours = Path("/proc/self/ns/pid").readlink()
     for process in Path("/proc").glob("[0-9]*"):
@@ -49,7 +49,11 @@ def _processes() -> set[str]:
             if (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
                 continue
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if "e2e.lab" in command or str(state().root) in command or (process / "ns" / "pid").readlink() != ours:
+            if (
+                "e2e.lab.forward" in command
+                or str(state().root) in command
+                or (process / "ns" / "pid").readlink() != ours
+            ):
                 found.add(f"{process.name} {command}")
     return found
 

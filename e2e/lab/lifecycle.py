@@ -12,8 +12,6 @@ import shutil
 import signal
 import socket
 import struct
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +21,8 @@ from types import FrameType
 from e2e.lab import (
     cgroups,
     cluster,
+    companions,
     control_plane,
-    firewall,
     images,
     machines,
     network,
@@ -34,13 +32,12 @@ from e2e.lab import (
     toolchain,
 )
 from e2e.lab.errors import LabError, run
-from e2e.lab.places import REPOSITORY, State, state, write_json
+from e2e.lab.places import State, state, write_json
 from e2e.lab.progress import Progress
-from e2e.lab.topology import API_PORT, CONTROL_PLANE, LOCAL_API_PORT, Machine, Topology, asked_topology, topology
+from e2e.lab.topology import Topology, asked_topology, topology
 
 # `up` itself and every program it runs are in this group, so that nothing of an interrupted `up` is lost.
 OWN_GROUP = "up"
-FORWARDER = "forwarder"
 
 # The kubelet writes the first ones for the whole machine (k8s.io/kubernetes/pkg/kubelet/cm/container_manager_linux.go);
 # the last is ours, below.
@@ -203,9 +200,7 @@ def _completed(where: State) -> Topology | None:
 
 def _problems(where: State, lab: Topology) -> list[str]:
     off = [f"{machine.name} is off" for machine in lab.booted if not machines.is_on(machine)]
-    if not cgroups.machine_processes(FORWARDER):
-        return [*off, "the way to the API server (127.0.0.1) is closed"]
-    return off + cluster.problems(where, lab)
+    return [*off, *companions.problems(lab), *cluster.problems(where, lab)]
 
 
 def _refuse_another(where: State) -> None:
@@ -229,7 +224,7 @@ def _start(where: State, lab: Topology, kube: Path, built: images.Images, progre
     _install(where, lab, built)
     progress.now("wiring the network")
     network.build(lab)
-    firewall.open_all()
+    companions.start(where, lab)
     progress.say(f"network and firewall: {len(lab.namespaces)} namespaces")
     _put_on(where, lab, progress)
     write_json(where.described, {"nodes": len(lab.nodes)})
@@ -250,8 +245,7 @@ def _repair(where: State, lab: Topology, progress: Progress) -> None:
 
 def _put_on(where: State, lab: Topology, progress: Progress) -> None:
     """Starts what is off and waits until the cluster is usable."""
-    if not cgroups.machine_processes(FORWARDER):
-        _start_forwarder(where)
+    companions.start(where, lab)
     for machine in lab.booted:
         if not machines.is_on(machine):
             machines.boot(where, machine)
@@ -274,37 +268,6 @@ def _wait_for_images(where: State, lab: Topology, seconds: float) -> None:
         if time.monotonic() > deadline:
             raise LabError(f"images were not imported within {seconds:.0f} s on {', '.join(missing)}")
         time.sleep(0.1)
-
-
-def _start_forwarder(where: State) -> None:
-    listen = f"127.0.0.1:{LOCAL_API_PORT}"
-    _need_free_port(LOCAL_API_PORT)
-    target = f"{CONTROL_PLANE}:{API_PORT}"
-    namespace = Machine("cp", CONTROL_PLANE).namespace
-    _start_service(where, FORWARDER, [sys.executable, "-m", "e2e.lab.forward", listen, namespace, target])
-
-
-def _start_service(where: State, name: str, command: list[str]) -> None:
-    """Starts a program in the machine's own namespaces that lives as long as the lab."""
-    where.logs.mkdir(parents=True, exist_ok=True)
-    with (where.logs / f"{name}.log").open("a") as log:
-        subprocess.Popen(
-            cgroups.command_inside(name, command),
-            cwd=REPOSITORY,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-
-
-def _need_free_port(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise LabError(f"127.0.0.1:{port} is taken; the lab needs it ({error.strerror})") from error
 
 
 def _down(where: State) -> None:
@@ -351,12 +314,16 @@ def _restore_sysctls(where: State) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Makes SIGTERM and SIGHUP end the body as Ctrl-C does, so that the lab is taken down."""
+    """Makes the signals that end a program raise in the body, so that what it has started is taken down."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    # Under nohup the end of the terminal is none of our business.
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
