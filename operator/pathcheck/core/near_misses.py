@@ -16,7 +16,7 @@ from pathcheck.model.words import Action, Direction
 
 # Nearest first: a rule switched off was meant for this very flow; one for another protocol was hardly meant for it at all.
 _NEAREST_FIRST = ("disabled", "sourceRanges", "destinationRanges", "target", "priority", "port", "protocol")
-_MOST_SHOWN = 4
+_MOST_SHOWN = 6
 
 
 def near_misses(side: Side, firewall: Firewall, wished: Action, decider: Rule | None) -> tuple[NearMiss, ...]:

@@ -1,0 +1,91 @@
+"""`pathcheck`: the operator and the offline answer, one program.
+
+Everything heavy is imported in the command that needs it: an answer from a recording must not wait for Kubernetes' or Google's clients.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import pathcheck
+
+app = typer.Typer(
+    name="pathcheck",
+    help="Network-path invariants for Kubernetes: which path is blocked, by which firewall rule or by which missing one.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class Output(StrEnum):
+    """For people or for scripts."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pathcheck {pathcheck.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Network-path invariants for Kubernetes."""
+
+
+@app.command("run")
+def operator() -> None:
+    """Run the operator (in a cluster; settings are PATHCHECK_* variables, see docs/install.md)."""
+    # By name: the shell and the command line are rooms on one floor and do not know each other.
+    import importlib
+
+    importlib.import_module("pathcheck.shell.main").run()
+
+
+@app.command(short_help="What would the firewall do with this packet, and which rule says so?")
+def predict(
+    traffic: Annotated[str, typer.Argument(metavar="PROTOCOL[/PORT]", help="udp/53, tcp/443, icmp, or a number.")],
+    recording: Annotated[Path, typer.Option(metavar="FILE", help="What the Compute API answered, as JSON.")],
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from", metavar="IP[@INSTANCE]", help="Who sends. Without INSTANCE, the machine with that address."
+        ),
+    ],
+    destination: Annotated[str, typer.Option("--to", metavar="IP[@INSTANCE]", help="Who receives.")],
+    output: Annotated[Output, typer.Option("--output", "-o", help="For people or for scripts.")] = Output.TEXT,
+) -> None:
+    """Answer from a recording, offline: the prediction, the rule that decides, the rules that nearly do, and the fix.
+
+    Exit codes: 0 permitted, 1 blocked, 2 the question cannot be read, 3 undetermined.
+    """
+    from pathcheck.cli.predict import BadInput, answer, as_json, as_text, read
+
+    try:
+        answered = answer(read(recording), source, destination, traffic)
+    except BadInput as error:
+        typer.echo(f"pathcheck predict: {error}", err=True)
+        raise typer.Exit(2) from None
+    if output is Output.JSON:
+        typer.echo(as_json(answered))
+    else:
+        as_text(answered)
+    raise typer.Exit(answered.exit_code)
+
+
+def run() -> None:
+    """The entry point."""
+    sys.exit(app())
