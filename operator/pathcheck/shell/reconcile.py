@@ -48,7 +48,7 @@ from pathcheck.shell.ports import (
 from pathcheck.shell.work import Gone
 from pathcheck.shell.world import Change, World
 from pathcheck.wire.events import event_of
-from pathcheck.wire.gcloud import spell
+from pathcheck.wire.gcloud import command
 from pathcheck.wire.path_checks import status_manifest_of
 from pathcheck.wire.path_probes import manifest_of
 from pathcheck.wire.probe_pods import FINGERPRINT, SELECTOR, pod_manifest
@@ -186,7 +186,7 @@ class Reconciler:
         if check is None:
             self._forget(name)
             raise Gone
-        decision = decide_check(snapshot, name, spell)
+        decision = decide_check(snapshot, name, command)
         self._touches[name] = decision.nodes
         for node in decision.prove:
             self._ask(("prove", node))
