@@ -30,6 +30,8 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _EXPRESSIONS = {"eq", "ne"}
+# An unquoted regular expression ends at a blank or at the parenthesis of the expression around it.
+_LITERAL = re.compile(r"""\s*((?:[^\s"'()]|\([^()]*\))+)""")
 
 
 def parse(text: str) -> Predicate:
@@ -49,7 +51,6 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
         self._kinds: set[str] = set()
-        # Regular expressions may hold anything but blanks and parentheses unquoted; the tokens of AIP-160 may not.
         self._tokens = list(self._split())
         self._position = 0
 
@@ -68,9 +69,9 @@ class _Parser:
             yield match.lastgroup, match[match.lastgroup]
             position = match.end()
             if match["word"] in _EXPRESSIONS:
-                literal = re.compile(r"""\s*([^\s"'()][^\s()]*(?:\([^()]*\)[^\s()]*)*)""").match(self._text, position)
+                literal = _LITERAL.match(self._text, position)
                 if literal:
-                    yield "double", literal[1]
+                    yield "word", literal[1]
                     position = literal.end()
 
     def _conjunction(self) -> Predicate:

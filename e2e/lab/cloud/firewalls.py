@@ -30,6 +30,7 @@ class Firewalls:
         for index, rule in enumerate(rules):
             try:
                 resource = self._resource(stored(check_fields(rule), self._store), rule)
+                self._refuse_second(resource["name"])
             except ApiError as error:
                 raise SeedError(f"firewalls[{index}]: {error.message}") from error
             self._store.put(_path(resource["name"]), resource)
@@ -46,10 +47,8 @@ class Firewalls:
             ApiError: 400, 409, 413, or 500 when it cannot be enforced.
         """
         rule = stored(check_fields(body), self._store)
-        path = _path(rule["name"])
-        if self._store.get(path) is not None:
-            raise already_exists(self._store.full_name(path))
-        return self._change("insert", path, self._resource(rule, {}))
+        self._refuse_second(rule["name"])
+        return self._change("insert", _path(rule["name"]), self._resource(rule, {}))
 
     def patch(self, name: str, body: Any) -> Json:
         """The operation that merged `body` into a rule: a field that is there replaces the old one, null empties it.
@@ -87,6 +86,10 @@ class Firewalls:
         if rule is None:
             raise not_found(self._store.full_name(_path(name)))
         return rule
+
+    def _refuse_second(self, name: str) -> None:
+        if self._store.get(_path(name)) is not None:
+            raise already_exists(self._store.full_name(_path(name)))
 
     def _replace(self, verb: str, before: Json, body: Json) -> Json:
         after = stored(body, self._store)

@@ -119,7 +119,7 @@ def seeded(recording: Mapping[str, Any]) -> Store:
     store = Store(project)
     for collection, kind in _COLLECTIONS.items():
         for index, given in enumerate(_resources(recording, collection)):
-            path = _place(store, collection, given, f"{collection}[{index}]")
+            scope, path = _place(store, collection, given, f"{collection}[{index}]")
             if store.get(path) is not None:
                 raise SeedError(f"{collection}[{index}]: {path} is there twice")
             output_only = {
@@ -128,7 +128,7 @@ def seeded(recording: Mapping[str, Any]) -> Store:
                 "creationTimestamp": timestamp(),
                 "selfLink": store.link(path),
             }
-            store.put(path, output_only | given)
+            store.put(path, output_only | given | scope)
     return store
 
 
@@ -139,15 +139,15 @@ def _resources(recording: Mapping[str, Any], key: str) -> Iterable[Json]:
     return resources
 
 
-def _place(store: Store, collection: str, resource: Json, field: str) -> str:
+def _place(store: Store, collection: str, resource: Json, field: str) -> tuple[Json, str]:
+    """The resource's scope as a field with a full link, and its path."""
     name = resource.get("name")
     if not isinstance(name, str) or not name:
         raise SeedError(f"{field}.name must be set")
     if collection in ("networks", "routes"):
-        return f"global/{collection}/{name}"
+        return {}, f"global/{collection}/{name}"
     scope = "zone" if collection == "instances" else "region"
     place = str(resource.get(scope, "")).rpartition("/")[2]
     if not place:
         raise SeedError(f"{field}.{scope} must be set ({name})")
-    resource[scope] = store.link(f"{scope}s/{place}")
-    return f"{scope}s/{place}/{collection}/{name}"
+    return {scope: store.link(f"{scope}s/{place}")}, f"{scope}s/{place}/{collection}/{name}"

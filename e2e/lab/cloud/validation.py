@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 
 from e2e.lab.cloud.errors import ApiError, invalid, required, too_large
 from e2e.lab.cloud.store import Json, Store, path_of
@@ -258,11 +258,11 @@ def _check_sides(rule: Json) -> None:
 
 def _check_families(rule: Json) -> None:
     """ "A firewall rule can contain either IPv4 or IPv6 ranges, but not both"."""
-    families = {
-        (field, text): type(ip_network(text))
+    ranges = {
+        f"{field}[{index}]": text
         for field in ("sourceRanges", "destinationRanges")
-        for text in rule.get(field, [])
+        for index, text in enumerate(rule.get(field, []))
     }
-    if {IPv4Network, IPv6Network} <= set(families.values()):
-        field, text = next(key for key, family in families.items() if family is IPv6Network)
+    if len({ip_network(text).version for text in ranges.values()}) > 1:
+        field, text = next((field, text) for field, text in ranges.items() if ip_network(text).version == 6)
         raise invalid(f"resource.{field}", text, "A rule can contain either IPv4 or IPv6 ranges, but not both.")

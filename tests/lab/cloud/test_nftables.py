@@ -1,0 +1,191 @@
+"""The translation of rules to nftables: what each rule becomes, in which order, and for which interfaces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from e2e.lab.cloud.nftables import Interface, UnenforceableError, interface, script
+from e2e.lab.cloud.store import Json, seeded
+from e2e.lab.cloud.validation import check_fields, stored
+from tests.lab.cloud.seeds import ACCOUNT, NODE_TAG, OTHER, STORY, entries, instance, recording, rule
+
+STORE = seeded(recording())
+WEB = instance("web", "10.142.0.2", tags={"items": ["web"]}, serviceAccounts=[{"email": ACCOUNT}])
+DATA = instance("data", "10.142.0.3", tags={"items": ["data", NODE_TAG]})
+FAR = instance("far", "10.200.0.9", network=OTHER, tags={"items": ["web"]})
+INTERFACES = [interface(each, "v-") for each in (WEB, DATA, FAR)]
+
+
+def as_stored(*rules: Any) -> list[Json]:
+    return [stored(check_fields(each), STORE) for each in rules]
+
+
+def chain(name: str, *rules: Any, interfaces: list[Interface] | None = None) -> list[str]:
+    """The lines of one chain for these rules, without the implied one at its end."""
+    text = script(as_stored(*rules), INTERFACES if interfaces is None else interfaces)
+    body = text.partition(f"  chain {name} {{\n")[2].partition("\n  }")[0]
+    *lines, implied = [line.strip() for line in body.splitlines()]
+    assert "implied" in implied
+    return lines
+
+
+HERE = 'oifname { "v-web", "v-data" }'
+CASES = {
+    "a rule without targets is for every instance of its network": (
+        rule("x", "all"),
+        [f'{HERE} meta nfproto ipv4 counter return comment "x"'],
+    ),
+    "a rule of another network is for that network's instances": (
+        rule("x", "all", network=OTHER),
+        ['oifname { "v-far" } meta nfproto ipv4 counter return comment "x"'],
+    ),
+    "target tags choose the instances that have one of them": (
+        rule("x", "tcp:22", targetTags=["data", "nobody"]),
+        ['oifname { "v-data" } meta nfproto ipv4 tcp dport { 22 } counter return comment "x"'],
+    ),
+    "target service accounts choose the instances that run as one of them": (
+        rule("x", "tcp:22", targetServiceAccounts=[ACCOUNT]),
+        ['oifname { "v-web" } meta nfproto ipv4 tcp dport { 22 } counter return comment "x"'],
+    ),
+    "targets that nobody has leave nothing": (rule("x", "tcp", targetTags=["nobody"]), []),
+    "source tags are the primary addresses of instances in the same network": (
+        rule("x", "udp", sourceTags=["web"]),
+        [f'{HERE} ip saddr {{ 10.142.0.2/32 }} meta l4proto {{ 17 }} counter return comment "x"'],
+    ),
+    "source service accounts are too, and ranges come in addition": (
+        rule("x", "udp", sourceServiceAccounts=[ACCOUNT], sourceRanges=["10.24.0.0/14"]),
+        [f'{HERE} ip saddr {{ 10.24.0.0/14, 10.142.0.2/32 }} meta l4proto {{ 17 }} counter return comment "x"'],
+    ),
+    "source tags that nobody has leave nothing": (rule("x", "udp", sourceTags=["nobody"]), []),
+    "destination ranges narrow an ingress rule": (
+        rule("x", "esp", sourceRanges=["10.0.0.0/8"], destinationRanges=["10.24.9.0/24"]),
+        [
+            f'{HERE} ip saddr {{ 10.0.0.0/8 }} ip daddr {{ 10.24.9.0/24 }} meta l4proto {{ 50 }} counter return comment "x"'
+        ],
+    ),
+    "a deny rule drops": (
+        rule("x", denied=entries("tcp:10255")),
+        [f'{HERE} meta nfproto ipv4 tcp dport {{ 10255 }} counter drop comment "x"'],
+    ),
+    "a disabled rule is not there": (rule("x", "tcp", disabled=True), []),
+    "protocols without ports share a line, those with ports have their own": (
+        rule("x", "icmp", "47", "tcp:80", "6:443", "udp:1000-2000", "sctp:9"),
+        [
+            f'{HERE} meta nfproto ipv4 meta l4proto {{ 1, 47 }} counter return comment "x"',
+            f'{HERE} meta nfproto ipv4 tcp dport {{ 80, 443 }} counter return comment "x"',
+            f'{HERE} meta nfproto ipv4 udp dport {{ 1000-2000 }} counter return comment "x"',
+            f'{HERE} meta nfproto ipv4 sctp dport {{ 9 }} counter return comment "x"',
+        ],
+    ),
+    "overlapping ports and ranges are merged, as nftables demands": (
+        rule("x", "tcp:80-90,85-100,101", "tcp:22", sourceRanges=["10.0.0.0/8", "10.24.0.0/14", "10.24.0.1"]),
+        [f'{HERE} ip saddr {{ 10.0.0.0/8 }} tcp dport {{ 22, 80-101 }} counter return comment "x"'],
+    ),
+    "all ports are the whole protocol": (
+        rule("x", "tcp:0-65535", "tcp:80"),
+        [f'{HERE} meta nfproto ipv4 meta l4proto {{ 6 }} counter return comment "x"'],
+    ),
+    "IPv6 ranges match IPv6": (
+        rule("x", "58", sourceRanges=["fd00::/8"]),
+        [f'{HERE} ip6 saddr {{ fd00::/8 }} meta l4proto {{ 58 }} counter return comment "x"'],
+    ),
+    "all of IPv6 is not IPv4": (
+        rule("x", "all", sourceRanges=["::/0"]),
+        [f'{HERE} meta nfproto ipv6 counter return comment "x"'],
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", CASES)
+def test_ingress(sentence: str) -> None:
+    """Each kind of ingress rule becomes exactly these lines."""
+    given, lines = CASES[sentence]
+    assert chain("ingress", given) == lines
+    assert chain("egress", given) == []
+
+
+def test_egress() -> None:
+    """An egress rule is about packets from its targets to its destinations, and from its sources if it has some."""
+    given = rule("x", denied=entries("tcp:25"), direction="EGRESS", sourceRanges=["10.24.0.0/14"], targetTags=["web"])
+    assert chain("egress", given) == [
+        'iifname { "v-web" } ip saddr { 10.24.0.0/14 } tcp dport { 25 } counter drop comment "x"'
+    ]
+    assert chain("ingress", given) == []
+
+
+def test_order() -> None:
+    """Rules stand in the order of their priorities, deny before allow where these are equal."""
+    rules = [
+        rule("late", "tcp", priority=65534),
+        rule("allow", "tcp", priority=900),
+        rule("zz-deny", denied=entries("tcp"), priority=900),
+        rule("first", "tcp", priority=0),
+    ]
+    names = [line.split('"')[-2] for line in chain("ingress", *rules)]
+    assert names == ["first", "zz-deny", "allow", "late"]
+
+
+def test_primary_addresses_of_both_families() -> None:
+    """A source tag means an instance's primary IPv4 and IPv6 addresses, not its alias ranges."""
+    dual = instance("dual", "10.142.0.9", tags={"items": ["dual"]})
+    dual["networkInterfaces"][0] |= {"ipv6Address": "fd20::9", "aliasIpRanges": [{"ipCidrRange": "10.24.9.0/24"}]}
+    assert chain("ingress", rule("x", "tcp", sourceTags=["dual"]), interfaces=[interface(dual, "v-")]) == [
+        'ip saddr { 10.142.0.9/32 } meta l4proto { 6 } counter return comment "x"',
+        'ip6 saddr { fd20::9/128 } meta l4proto { 6 } counter return comment "x"',
+    ]
+
+
+def test_whole_script() -> None:
+    """The story's rules make this script: one transaction, replies first, each side its chain, implied rules last."""
+    nodes = [interface(instance(name, address), "v-") for name, address in (("node-1", "10.142.15.205"),)]
+    assert (
+        script(as_stored(*STORY), nodes)
+        == """\
+table inet vpc
+delete table inet vpc
+table inet vpc {
+  chain egress {
+    counter return comment "implied-allow-egress"
+  }
+  chain ingress {
+    meta nfproto ipv4 tcp dport { 80, 443 } counter return comment "akrobateo-fw-traefik"
+    ip saddr { 10.24.0.0/14 } meta l4proto { 1, 6, 17, 50, 51, 132 } counter return comment "gke-august-period-234610-all"
+    meta nfproto ipv4 meta l4proto { 1 } counter return comment "default-allow-icmp"
+    ip saddr { 10.128.0.0/9 } meta l4proto { 1, 6, 17 } counter return comment "default-allow-internal"
+    meta nfproto ipv4 tcp dport { 3389 } counter return comment "default-allow-rdp"
+    meta nfproto ipv4 tcp dport { 22 } counter return comment "default-allow-ssh"
+    counter drop comment "implied-deny-ingress"
+  }
+  chain forward {
+    type filter hook forward priority filter; policy drop;
+    ct state related accept
+    ct state established ct direction reply accept
+    ip daddr 169.254.169.254 accept
+    ip6 daddr fd20:ce::254 accept
+    iifname { "v-node-1" } jump egress
+    oifname { "v-node-1" } jump ingress
+    accept
+  }
+}
+"""
+    )
+
+
+def test_without_instances() -> None:
+    """Where nobody has rules, everything passes."""
+    assert "jump" not in script(as_stored(*STORY), [])
+
+
+UNENFORCEABLE = {
+    "only one can be enforced": instance("two-nics", "10.0.0.1") | {"networkInterfaces": [{}, {}]},
+    "longer than 15 characters": instance("a-very-long-name", "10.0.0.1"),
+}
+
+
+@pytest.mark.parametrize("reason", UNENFORCEABLE)
+def test_unenforceable(reason: str) -> None:
+    """An instance that has no single interface here is refused, not left out."""
+    with pytest.raises(UnenforceableError, match=reason):
+        interface(UNENFORCEABLE[reason], "v-")
