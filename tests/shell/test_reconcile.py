@@ -134,7 +134,7 @@ def api_server_slice() -> dict[str, Any]:
 
 def check_body(port: int = 53) -> dict[str, Any]:
     """Every node to every other."""
-    everywhere = {"nodes": {"selector": {}}}
+    everywhere: dict[str, Any] = {"nodes": {"selector": {}}}
     spec = {"from": everywhere, "to": everywhere, "traffic": [{"protocol": "UDP", "port": port}]}
     return {"metadata": {"name": "node-to-node"}, "spec": spec}
 
