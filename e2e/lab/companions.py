@@ -87,10 +87,10 @@ def emulator(state: State, topology: Topology) -> Companion:
 
 
 def start(state: State, topology: Topology) -> None:
-    """Starts what does not run. The emulator begins with the story's rules, which are in force when this returns.
+    """Starts what does not run; no wait. The emulator begins with the story's rules, whatever they were before.
 
     Raises:
-        LabError: a port is taken, or the emulator does not answer; the message says which.
+        LabError: a port is taken.
     """
     way_in, compute = forwarder(topology), emulator(state, topology)
     if not way_in.is_on():
@@ -98,7 +98,16 @@ def start(state: State, topology: Topology) -> None:
     if not compute.is_on():
         write_json(state.seed, recording(topology))
         compute.start(state)
-    deadline = time.monotonic() + 20
+
+
+def wait_for_rules(state: State, topology: Topology, seconds: float) -> None:
+    """Waits until the emulator serves, and its rules are in force.
+
+    Raises:
+        LabError: it does not within `seconds`; the message has its last words.
+    """
+    compute = emulator(state, topology)
+    deadline = time.monotonic() + seconds
     while not compute_answers():
         if time.monotonic() > deadline or not compute.is_on():
             said = (state.logs / f"{compute.name}.log").read_text().strip().splitlines()

@@ -42,11 +42,12 @@ def build(progress: Progress) -> Images:
     architecture = run(["dpkg", "--print-architecture"]).strip()
     busybox = layers.busybox()
     coredns = layers.coredns(progress)
+    python = python_images.python_root(progress)
     return Images(
         # A pod's first container only has to live: no program of its own for that.
         pause=layers.layout(Image(PAUSE_IMAGE, (busybox,), architecture, entrypoint=("/bin/sleep", "infinity"))),
         busybox=layers.layout(Image(BUSYBOX_IMAGE, (busybox,), architecture, command=("sh",))),
         coredns=layers.layout(Image(COREDNS_IMAGE, (coredns,), architecture, entrypoint=("/coredns",))),
-        probe=layers.layout(python_images.probe(architecture, progress)),
-        operator=layers.layout(python_images.operator(architecture, progress)),
+        probe=layers.layout(python_images.probe(architecture, python)),
+        operator=layers.layout(python_images.operator(architecture, python, progress)),
     )

@@ -224,8 +224,7 @@ def _start(where: State, lab: Topology, kube: Path, built: images.Images, progre
     _install(where, lab, built)
     progress.now("wiring the network")
     network.build(lab)
-    companions.start(where, lab)
-    progress.say(f"network and firewall: {len(lab.namespaces)} namespaces")
+    progress.say(f"network: {len(lab.namespaces)} namespaces")
     _put_on(where, lab, progress)
     write_json(where.described, {"nodes": len(lab.nodes)})
     cgroups.leave()
@@ -250,6 +249,8 @@ def _put_on(where: State, lab: Topology, progress: Progress) -> None:
         if not machines.is_on(machine):
             machines.boot(where, machine)
     progress.now("control plane and nodes are starting")
+    companions.wait_for_rules(where, lab, 30)
+    progress.say("the firewall's rules are in force")
     cluster.wait_for_api(where, 60)
     where.api_is_ready.touch()
     progress.say("API server ready")

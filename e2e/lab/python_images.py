@@ -44,9 +44,8 @@ RECIPE = "2"
 Known = TypeVar("Known")
 
 
-def probe(architecture: str, progress: Progress) -> Image:
+def probe(architecture: str, python: Path) -> Image:
     """The probe: Debian's Python and `pathcheck.probe`, nothing else."""
-    python = python_root(progress)
     return Image(
         PROBE_IMAGE,
         (_python_layer(python), _code_layer("probe", python, _sources(PACKAGE / "probe"))),
@@ -57,9 +56,8 @@ def probe(architecture: str, progress: Progress) -> Image:
     )
 
 
-def operator(architecture: str, progress: Progress) -> Image:
+def operator(architecture: str, python: Path, progress: Progress) -> Image:
     """The operator: Debian's Python, the locked dependencies, and the whole package."""
-    python = python_root(progress)
     return Image(
         OPERATOR_IMAGE,
         (
