@@ -8,6 +8,7 @@ import random
 import signal
 import sys
 from base64 import b64decode, b64encode
+from collections.abc import Awaitable, Callable
 from secrets import token_bytes
 
 import kopf
@@ -23,7 +24,7 @@ from pathcheck.shell.handlers import settings as kopf_settings
 from pathcheck.shell.metrics import Metrics
 from pathcheck.shell.ports import PATH_CHECKS, PATH_PROBES, SECRETS, ClusterError, KubeApi, NotFound
 from pathcheck.shell.reconcile import FLEET, Fleet, Key, Reconciler
-from pathcheck.shell.recordings import Recordings
+from pathcheck.shell.recordings import Recordings, scope_of
 from pathcheck.shell.settings import Settings, SettingsError, settings_of
 from pathcheck.shell.work import Agenda, Work
 from pathcheck.shell.world import World
@@ -62,7 +63,7 @@ async def _operate(settings: Settings) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
     world = World()
-    recordings = Recordings(settings, world)  # type: ignore[call-arg]
+    recordings = Recordings(settings, lambda: scope_of(world.nodes().values()))
     metrics = Metrics(lambda: recordings.current.last_read if isinstance(recordings.current, Firewall) else None)
     cluster = Cluster(ApiClient(await configuration()), metrics.requested)
     ready = "the watches have not listed everything yet"
@@ -82,12 +83,16 @@ async def _operate(settings: Settings) -> int:
         reconciler = Reconciler(world, cluster, recordings, fleet, metrics, lambda key: work.ask(key))
         work: Work[Key] = Work(reconciler.do, Agenda())
         world.on_change = reconciler.changed
+        work.ask(FLEET)  # where there is no check any more, too: what is left of the last one goes
         async with asyncio.TaskGroup() as beside:
             # kopf, when it ends, cancels what was started after it; these it leaves to us.
             tasks = [
-                beside.create_task(_when_complete(world, work)),
-                beside.create_task(recordings.run(reconciler.firewall_changed)),
-                beside.create_task(_census(world, reconciler)),
+                beside.create_task(_when_complete(world, passage))
+                for passage in (
+                    lambda: work.run(),
+                    lambda: recordings.run(reconciler.firewall_changed),
+                    lambda: _census(reconciler),
+                )
             ]
             registry = registry_of(world, settings.namespace, _login)
             log.info("started", namespace=settings.namespace, firewall=":".join(settings.firewall))
@@ -130,15 +135,13 @@ async def _key(cluster: KubeApi, namespace: str) -> str:
     return key.hex()
 
 
-async def _when_complete(world: World, work: Work[Key]) -> None:
+async def _when_complete(world: World, go: Callable[[], Awaitable[None]]) -> None:
+    """Nothing is decided, and no firewall read, on half a world."""
     await world.complete.wait()
-    log.info("watching")
-    work.ask(FLEET)
-    await work.run()
+    await go()
 
 
-async def _census(world: World, reconciler: Reconciler) -> None:
-    await world.complete.wait()
+async def _census(reconciler: Reconciler) -> None:
     while True:
         await asyncio.sleep(CENSUS_SECONDS * random.uniform(0.8, 1.2))
         try:
