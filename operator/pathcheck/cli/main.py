@@ -52,7 +52,7 @@ def operator() -> None:
     # By name: the shell and the command line are rooms on one floor and do not know each other.
     import importlib
 
-    importlib.import_module("pathcheck.shell.main").run()
+    raise typer.Exit(importlib.import_module("pathcheck.shell.main").run())
 
 
 @app.command(short_help="What would the firewall do with this packet, and which rule says so?")
