@@ -1,0 +1,245 @@
+"""The child process that asks the Compute API: JSON lines in, JSON lines out, the only place where Google's client is imported.
+
+    {"read": {"project": P, "instances": [{"zone": Z, "name": N}, …]}}  ─▶  {"recording": {…}}
+                                                                        ─▶  {"error": {"kind": K, "why": …, "permission"?: …}}
+
+with K one of forbidden, rate-limited, unavailable, invalid. It ends when its input does, and writes nothing else to its output.
+
+A process of its own because the client costs over 100 MiB and a second to import. And the *raw* answers because its typed messages
+drop every field that the installed version does not know: a match condition among those would make a rule look broader than it is. So
+the client does what it is good at (paging, credentials, errors), and a hook on its session keeps each body as it came.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+# Of an instance only what decides packets: the rest is large, and its metadata holds credentials.
+INSTANCE_FIELDS = (
+    "kind",
+    "id",
+    "name",
+    "zone",
+    "status",
+    "canIpForward",
+    "tags",
+    "serviceAccounts",
+    "networkInterfaces",
+    "selfLink",
+)
+SCOPE = "https://www.googleapis.com/auth/compute.readonly"
+CALL_SECONDS = 5.0
+# Of all tries of one call together; the client itself retries 503 and 504 only, and waits ten minutes for an answer.
+RETRY_SECONDS = 8.0
+ENDPOINT = "PATHCHECK_COMPUTE_ENDPOINT"
+
+Json = dict[str, Any]
+
+
+class ReadError(Exception):
+    """A call that failed for good; `kind` and `permission` as in the protocol."""
+
+    def __init__(self, kind: str, why: str, permission: str = "") -> None:
+        super().__init__(why)
+        self.kind = kind
+        self.permission = permission
+
+
+class Reader:
+    """The clients, made once. `endpoint` is http://HOST:PORT of an emulator, which takes no credentials; "" is Google's own."""
+
+    def __init__(self, endpoint: str = "") -> None:
+        from google.cloud import compute_v1
+
+        self._bodies: list[Json] = []
+        self._arguments = self._client_arguments(endpoint)
+        self._firewalls = self._client(compute_v1.FirewallsClient)
+        self._instances = self._client(compute_v1.InstancesClient)
+        self._networks = self._client(compute_v1.NetworksClient)
+        self._subnetworks = self._client(compute_v1.SubnetworksClient)
+        self._routes = self._client(compute_v1.RoutesClient)
+        self._policies = self._client(compute_v1.RegionNetworkFirewallPoliciesClient)
+        self._call = _call_options()
+
+    def recording(self, project: str, instances: Iterable[Mapping[str, str]]) -> Json:
+        """Everything that decides packets of these machines; of their project's other machines too, for rules name sources by tag.
+
+        What may not be read but can be done without is in `unavailable`, with the permission that is missing.
+
+        Raises ReadError.
+        """
+        unavailable: dict[str, str] = {}
+
+        def optional(key: str, permission: str, call: Callable[[], list[Json]]) -> list[Json]:
+            try:
+                return self._raw(permission, call)
+            except ReadError as error:
+                if error.kind != "forbidden":
+                    raise
+                unavailable[key] = f"{error} (missing permission {error.permission})"
+                return []
+
+        machines = [
+            {key: raw[key] for key in INSTANCE_FIELDS if key in raw}
+            for body in self._raw(
+                "compute.instances.list", lambda: self._instances.aggregated_list(project=project, **self._call)
+            )
+            for scope in body.get("items", {}).values()
+            for raw in scope.get("instances", [])
+        ]
+        scopes = _scopes(machines, {(i["zone"], i["name"]) for i in instances}, project)
+        recording: Json = {"format": "pathcheck-recording/1", "project": project, "instances": machines}
+        lists: dict[str, list[Json]] = {key: [] for key in ("networks", "subnetworks", "routes", "firewalls")}
+        # With Shared VPC, networks and their rules belong to the host project.
+        for owner in sorted({owner for owner, _, _ in scopes} or {project}):
+            ask = {"project": owner, **self._call}
+            calls = {
+                "firewalls": partial(self._firewalls.list, **ask),
+                "networks": partial(self._networks.list, **ask),
+                "routes": partial(self._routes.list, **ask),
+                "subnetworks": partial(self._subnetworks.aggregated_list, **ask),
+            }
+            for key, call in calls.items():
+                permission = f"compute.{key}.list"
+                bodies = self._raw(permission, call) if key == "firewalls" else optional(key, permission, call)
+                lists[key] += [item for body in bodies for item in _items(body, key)]
+        effective: list[Json] = []
+        for owner, network, region in sorted(scopes):
+            path = f"projects/{owner}/global/networks/{network}"
+            ask = {"project": owner, "region": region, "network": path, **self._call}
+            call = partial(self._policies.get_effective_firewalls, **ask)
+            answers = optional("effectiveFirewalls", "compute.networks.getRegionEffectiveFirewalls", call)
+            name = network if owner == project else path
+            effective += [{"network": name, "region": region, "answer": answer} for answer in answers]
+        recording |= lists | {"effectiveFirewalls": effective, "addressGroups": {}, "secureTagBindings": {}}
+        return recording | ({"unavailable": unavailable} if unavailable else {})
+
+    def _client_arguments(self, endpoint: str) -> Json:
+        if not endpoint:
+            import google.auth
+
+            credentials, _ = google.auth.default(scopes=[SCOPE])
+            return {"credentials": credentials}
+        from google.auth.credentials import AnonymousCredentials
+
+        return {"credentials": AnonymousCredentials(), "client_options": {"api_endpoint": endpoint}}  # type: ignore[no-untyped-call]
+
+    def _client(self, kind: Callable[..., Any]) -> Any:
+        client = kind(**self._arguments)
+        client.transport._session.hooks["response"].append(self._keep)
+        return client
+
+    def _keep(self, response: Any, *_: object, **__: object) -> None:
+        if response.status_code == 200:
+            self._bodies.append(response.json())
+
+    def _raw(self, permission: str, call: Callable[[], Any]) -> list[Json]:
+        """The bodies of all pages, as they came."""
+        self._bodies.clear()
+        try:
+            answer = call()
+            # A pager asks for the next page when it is walked to the end of this one; a single answer has come already.
+            for _ in getattr(answer, "pages", ()):
+                pass
+        except Exception as error:
+            raise _read_error(error, permission) from error
+        return list(self._bodies)
+
+
+def _call_options() -> Json:
+    from google.api_core import exceptions
+    from google.api_core.retry import Retry, if_exception_type
+
+    passing = (
+        exceptions.TooManyRequests,
+        exceptions.InternalServerError,
+        exceptions.ServiceUnavailable,
+        exceptions.GatewayTimeout,
+    )
+    retry = Retry(predicate=if_exception_type(*passing), initial=0.2, maximum=2.0, timeout=RETRY_SECONDS)
+    return {"timeout": CALL_SECONDS, "retry": retry}
+
+
+def _items(body: Json, key: str) -> list[Json]:
+    """Of a list's answer, or of an aggregated one's scopes."""
+    items = body.get("items", [])
+    return [item for scope in items.values() for item in scope.get(key, [])] if isinstance(items, dict) else items
+
+
+def _scopes(machines: list[Json], wanted: set[tuple[str, str]], project: str) -> set[tuple[str, str, str]]:
+    """(owner project, network, region) of every interface of the wanted machines."""
+    found = set()
+    for machine in machines:
+        zone = machine.get("zone", "").rpartition("/")[2]
+        if (zone, machine.get("name")) not in wanted:
+            continue
+        for interface in machine.get("networkInterfaces", []):
+            owner, _, network = interface.get("network", "").rpartition("/global/networks/")
+            found.add((owner.rpartition("projects/")[2] or project, network, zone.rpartition("-")[0]))
+    return found
+
+
+def _read_error(error: Exception, permission: str) -> ReadError:
+    from google.api_core import exceptions
+    from google.auth.exceptions import GoogleAuthError
+
+    if isinstance(error, exceptions.RetryError) and isinstance(error.cause, Exception):
+        error = error.cause
+    why = str(getattr(error, "message", "")) or str(error) or type(error).__name__
+    if isinstance(error, exceptions.Forbidden):
+        # Exceeded quota is a 403 too: https://cloud.google.com/compute/api-quota
+        if "rateLimitExceeded" in str(error.errors) + why or "quota" in why.lower():
+            return ReadError("rate-limited", why)
+        named = re.search(r"'([a-z]+(?:\.[A-Za-z]+)+)' permission", why)
+        return ReadError("forbidden", why, named.group(1) if named else permission)
+    if isinstance(error, exceptions.TooManyRequests):
+        return ReadError("rate-limited", why)
+    if isinstance(error, exceptions.Unauthorized):
+        return ReadError("forbidden", why, permission)
+    if isinstance(error, exceptions.ClientError):
+        return ReadError("invalid", why)
+    if isinstance(error, GoogleAuthError):
+        return ReadError("unavailable", f"no usable credentials: {why}")
+    return ReadError("unavailable", f"the Compute API does not answer: {why}")
+
+
+def serve(lines: Iterable[str], say: Callable[[str], None], endpoint: str) -> None:
+    """Answer each request line with one line."""
+    reader: Reader | None = None
+    for line in lines:
+        try:
+            wanted = json.loads(line)["read"]
+            reader = reader or _made(endpoint)
+            answer: Json = {"recording": reader.recording(wanted["project"], wanted.get("instances", []))}
+        except ReadError as error:
+            permission = {"permission": error.permission} if error.permission else {}
+            answer = {"error": {"kind": error.kind, "why": str(error), **permission}}
+        except (KeyError, TypeError, ValueError) as error:
+            answer = {"error": {"kind": "invalid", "why": f"{type(error).__name__}: {error}"}}
+        say(json.dumps(answer))
+
+
+def _made(endpoint: str) -> Reader:
+    try:
+        return Reader(endpoint)
+    except Exception as error:
+        raise _read_error(error, "") from error
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    try:
+        serve(sys.stdin, _say, os.environ.get(ENDPOINT, ""))
+    except (KeyboardInterrupt, BrokenPipeError):
+        # The operator is going, or gone.
+        os._exit(0)
