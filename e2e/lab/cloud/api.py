@@ -101,41 +101,38 @@ class Api:
         raise ApiError(404, "notFound", f"The emulator has no {call.method} {call.path}")
 
     def _table(self) -> list[_Route]:
-        network = frozenset({"network"})
-        request = frozenset({"requestId"})
-        scope = "(?P<scope>global|zones/[^/]+|regions/[^/]+)"
+        none: frozenset[str] = frozenset()
+        change = frozenset({"requestId"})
         rule = "global/firewalls/(?P<name>[^/]+)"
+        network = "(?P<path>global/networks/[^/]+)"
+        instance = "(?P<path>zones/[^/]+/instances/[^/]+)"
+        anywhere = "global|zones/[^/]+|regions/[^/]+"
+        operation = f"(?P<path>({anywhere})/operations/[^/]+)"
+        policies = "regions/(?P<region>[^/]+)/firewallPolicies"
+        aggregated = "aggregated/(?P<collection>instances|subnetworks|operations)"
         rows: list[tuple[str, str, Callable[..., Json], frozenset[str]]] = [
-            ("GET", "", self._project, frozenset()),
+            ("GET", "", self._project, none),
+            ("POST", "global/firewalls", lambda call: self._firewalls.insert(call.body), change),
+            ("PATCH", rule, lambda call, name: self._firewalls.patch(name, call.body), change),
+            ("PUT", rule, lambda call, name: self._firewalls.update(name, call.body), change),
+            ("DELETE", rule, lambda call, name: self._firewalls.delete(name), change),
+            ("GET", f"{network}/getEffectiveFirewalls", self._of_network, none),
+            ("GET", f"{policies}/getEffectiveFirewalls", self._of_region, frozenset({"network"})),
+            ("GET", f"{instance}/getEffectiveFirewalls", self._of_interface, frozenset({"networkInterface"})),
+            ("GET", aggregated, self._aggregated, AGGREGATED_PARAMETERS),
             ("GET", "(?P<collection>zones|regions)", self._list, LIST_PARAMETERS),
-            ("GET", "(?P<path>(zones|regions)/[^/]+)", self._get, frozenset()),
-            ("POST", "global/firewalls", lambda call: self._firewalls.insert(call.body), request),
-            ("PATCH", rule, lambda call, name: self._firewalls.patch(name, call.body), request),
-            ("PUT", rule, lambda call, name: self._firewalls.update(name, call.body), request),
-            ("DELETE", rule, lambda call, name: self._firewalls.delete(name), request),
-            ("GET", "(?P<path>global/networks/[^/]+)/getEffectiveFirewalls", self._of_network, frozenset()),
-            ("GET", "regions/(?P<region>[^/]+)/firewallPolicies/getEffectiveFirewalls", self._of_region, network),
-            (
-                *("GET", "(?P<path>zones/[^/]+/instances/[^/]+)/getEffectiveFirewalls", self._of_interface),
-                frozenset({"networkInterface"}),
-            ),
-            (
-                "GET",
-                "aggregated/(?P<collection>instances|subnetworks|operations)",
-                self._aggregated,
-                AGGREGATED_PARAMETERS,
-            ),
             ("GET", "global/(?P<collection>firewalls|networks|routes)", self._list, LIST_PARAMETERS),
             ("GET", "(?P<scope>zones/[^/]+)/(?P<collection>instances)", self._list, LIST_PARAMETERS),
             ("GET", "(?P<scope>regions/[^/]+)/(?P<collection>subnetworks)", self._list, LIST_PARAMETERS),
-            ("GET", f"{scope}/(?P<collection>operations)", self._list, LIST_PARAMETERS),
-            ("GET", "(?P<path>global/(firewalls|networks|routes)/[^/]+)", self._get, frozenset()),
-            ("GET", "(?P<path>zones/[^/]+/instances/[^/]+)", self._get, frozenset()),
-            ("GET", "(?P<path>regions/[^/]+/subnetworks/[^/]+)", self._get, frozenset()),
-            ("GET", "(?P<path>(global|zones/[^/]+|regions/[^/]+)/operations/[^/]+)", self._get, frozenset()),
+            ("GET", f"(?P<scope>{anywhere})/(?P<collection>operations)", self._list, LIST_PARAMETERS),
+            ("GET", "(?P<path>(zones|regions)/[^/]+)", self._get, none),
+            ("GET", "(?P<path>global/(firewalls|networks|routes)/[^/]+)", self._get, none),
+            ("GET", instance, self._get, none),
+            ("GET", "(?P<path>regions/[^/]+/subnetworks/[^/]+)", self._get, none),
+            ("GET", operation, self._get, none),
             # Nothing is ever pending, so there is nothing to wait for.
-            ("POST", "(?P<path>(global|zones/[^/]+|regions/[^/]+)/operations/[^/]+)/wait", self._get, frozenset()),
-            ("DELETE", "(?P<path>(global|zones/[^/]+|regions/[^/]+)/operations/[^/]+)", self._forget, frozenset()),
+            ("POST", f"{operation}/wait", self._get, none),
+            ("DELETE", operation, self._forget, none),
         ]
         return [_Route(method, re.compile(path), answer, parameters) for method, path, answer, parameters in rows]
 

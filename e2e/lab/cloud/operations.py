@@ -10,7 +10,6 @@ import time
 
 from e2e.lab.cloud.store import Json, Store, new_id, timestamp
 
-SCOPES = ("global", "regions", "zones")
 USER = "anonymous@lab.invalid"
 
 

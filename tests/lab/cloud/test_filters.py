@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from e2e.lab.cloud.errors import ApiError
 from e2e.lab.cloud.filters import parse
@@ -61,3 +65,11 @@ def test_refused_filters(text: str) -> None:
     with pytest.raises(ApiError) as error:
         parse(text)
     assert error.value.message == f"Invalid value for field 'filter': '{text}'. Invalid list filter expression."
+
+
+@given(st.text(alphabet="name =!<>:()'\"ANDOR eq.*x-\\", max_size=40))
+def test_any_text(text: str) -> None:
+    """Whatever is typed as a filter either is one or is refused in the API's way."""
+    with suppress(ApiError):
+        predicate = parse(text)
+        assert all(predicate(rule) in (True, False) for rule in RULES)

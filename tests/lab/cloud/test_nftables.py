@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from e2e.lab.cloud.nftables import Interface, UnenforceableError, interface, script
 from e2e.lab.cloud.store import Json, seeded
@@ -135,6 +138,19 @@ def test_primary_addresses_of_both_families() -> None:
         'ip saddr { 10.142.0.9/32 } meta l4proto { 6 } counter return comment "x"',
         'ip6 saddr { fd20::9/128 } meta l4proto { 6 } counter return comment "x"',
     ]
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 5)), min_size=1))
+def test_ports_are_kept(intervals: list[tuple[int, int]]) -> None:
+    """However ranges of ports overlap, the line covers exactly these ports, in elements that do not touch."""
+    ports = [f"{low}-{low + more}" for low, more in intervals]
+    [line] = chain("ingress", rule("x", allowed=[{"IPProtocol": "tcp", "ports": ports}]))
+    printed = line.partition("tcp dport { ")[2].partition(" }")[0].split(", ")
+    pairs = [(int(low), int(high or low)) for low, _, high in (element.partition("-") for element in printed)]
+    assert {port for low, high in pairs for port in range(low, high + 1)} == {
+        port for low, more in intervals for port in range(low, low + more + 1)
+    }
+    assert all(before[1] + 1 < after[0] for before, after in pairwise(pairs))
 
 
 def test_whole_script() -> None:
