@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_network
 
 from pathcheck.model.firewall import Instance, Interface, Problem
 from pathcheck.model.flows import Range
-from pathcheck.wire.compute import items, last_part, mapping, network_name, region_name, texts
+from pathcheck.wire.compute import Unreadable, items, last_part, mapping, network_name, region_name, texts
 
 
 def instances_of(
@@ -32,7 +32,8 @@ def _instance(
     zone = last_part(raw.get("zone"))
     try:
         tags = texts(mapping(raw.get("tags"), "tags").get("items"), "tags.items")
-        accounts = [mapping(a, "serviceAccounts").get("email") for a in items(raw, "serviceAccounts")]
+        emails = [mapping(a, "serviceAccounts").get("email") for a in items(raw, "serviceAccounts")]
+        accounts = texts(emails, "serviceAccounts.email")
         interfaces = [_interface(i, zone, project) for i in items(raw, "networkInterfaces")]
     except ValueError as why:
         problems.append(Problem(name, f"{why}; what it sends and receives is undetermined"))
@@ -44,18 +45,20 @@ def _instance(
         interfaces[0] = Interface(
             first.name, first.network, first.region, first.primary, first.alias_ranges, reached_by
         )
-    return Instance(name, zone, tuple(interfaces), frozenset(tags), frozenset(texts(accounts, "serviceAccounts")))
+    return Instance(name, zone, tuple(interfaces), frozenset(tags), frozenset(accounts))
 
 
 def _interface(raw: object, zone: str, project: str) -> Interface:
     nic = mapping(raw, "networkInterfaces")
+    if not isinstance(nic.get("network"), str) or not nic["network"]:
+        raise Unreadable("networkInterfaces.network: is missing")
     primary = [ip_network(ip_address(str(nic["networkIP"])))] if nic.get("networkIP") else []
     if nic.get("ipv6Address"):
         primary.append(ip_network(f"{nic['ipv6Address']}/{nic.get('internalIpv6PrefixLength', 96)}", strict=False))
     aliases = [mapping(a, "aliasIpRanges") for a in items(nic, "aliasIpRanges")]
     return Interface(
         name=str(nic.get("name", "nic0")),
-        network=network_name(str(nic.get("network", "")), project),
+        network=network_name(nic["network"], project),
         region=region_name(nic.get("subnetwork")) or zone.rpartition("-")[0],
         primary=tuple(primary),
         alias_ranges=tuple(ip_network(str(a.get("ipCidrRange")), strict=False) for a in aliases),

@@ -1,0 +1,342 @@
+"""One sentence a fact of the firewall, each asked of a small recording."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pathcheck.core.predict import predict
+from pathcheck.model.firewall import Explanation, Firewall
+from pathcheck.model.words import Direction, Prediction
+from tests.recordings import NODE_ACCOUNT, NODE_TAG, Raw, asked, entry, firewall, machine, recording, rule
+
+POD, POD_1, NODE, OUTSIDE = "10.24.12.40@node-2", "10.24.9.31@node-1", "10.142.15.206@node-2", "203.0.113.9"
+
+# sentence: (rules, from, to, traffic, prediction, decided by)
+FACTS: dict[str, tuple[list[Raw], str, str, str, str, tuple[str, ...]]] = {
+    "no rule at all: ingress is denied": ([], POD, POD_1, "udp/53", "blocked", ("implied-deny-ingress",)),
+    "no rule at all: egress is allowed": ([], POD, OUTSIDE, "udp/53", "permitted", ("implied-allow-egress",)),
+    "a matching allow admits": ([rule("a")], POD, POD_1, "udp/53", "permitted", ("firewall:a",)),
+    "the lower number wins": (
+        [rule("a", priority=900), rule("d", priority=901, denied=[entry("udp")])],
+        POD, POD_1, "udp/53", "permitted", ("firewall:a",),
+    ),
+    "deny wins a tie": ([rule("a"), rule("d", denied=[entry("udp")])], POD, POD_1, "udp/53", "blocked", ("firewall:d",)),
+    "all tied allows are named": (
+        [rule("b"), rule("a")], POD, POD_1, "udp/53", "permitted", ("firewall:a", "firewall:b"),
+    ),
+    "a disabled rule does not exist": (
+        [rule("a", disabled=True)], POD, POD_1, "udp/53", "blocked", ("implied-deny-ingress",),
+    ),
+    "an absent priority is 1000": (
+        [rule("a", priority=None), rule("d", priority=1001, denied=[entry("udp")])],
+        POD, POD_1, "udp/53", "permitted", ("firewall:a",),
+    ),
+    "the sender's egress is asked first": (
+        [rule("a"), rule("e", direction="EGRESS", denied=[entry("udp")])],
+        POD, POD_1, "udp/53", "blocked", ("firewall:e",),
+    ),
+    "egress matches destination ranges": (
+        [rule("a"), rule("e", direction="EGRESS", denied=[entry("udp")], destinationRanges=["10.24.13.0/24"])],
+        POD, POD_1, "udp/53", "permitted", ("firewall:a",),
+    ),
+    "egress rules have targets too": (
+        [rule("a"), rule("e", direction="EGRESS", denied=[entry("udp")], targetTags=["other"])],
+        POD, POD_1, "udp/53", "permitted", ("firewall:a",),
+    ),
+    "a peer that is no machine has no egress rules": (
+        [rule("a"), rule("e", direction="EGRESS", denied=[entry("all")])],
+        OUTSIDE, POD_1, "udp/53", "permitted", ("firewall:a",),
+    ),
+    "a pod is matched by range": (
+        [rule("a", sourceRanges=["10.24.0.0/14"])], POD, POD_1, "udp/53", "permitted", ("firewall:a",),
+    ),
+    "a pod does not carry its node's tag as a source": (
+        [rule("a", sourceRanges=[], sourceTags=[NODE_TAG])], POD, POD_1, "udp/53", "blocked", ("implied-deny-ingress",),
+    ),
+    "a node's primary address does": (
+        [rule("a", sourceRanges=[], sourceTags=[NODE_TAG])], NODE, POD_1, "udp/53", "permitted", ("firewall:a",),
+    ),
+    "a pod does not carry its node's service account as a source": (
+        [rule("a", sourceRanges=[], sourceServiceAccounts=[NODE_ACCOUNT])],
+        POD, POD_1, "udp/53", "blocked", ("implied-deny-ingress",),
+    ),
+    "ranges or tags: one is enough": (
+        [rule("a", sourceRanges=["10.24.0.0/14"], sourceTags=["other"])],
+        POD, POD_1, "udp/53", "permitted", ("firewall:a",),
+    ),
+    "a pod is a target by its node's tag": (
+        [rule("a", targetTags=[NODE_TAG])], POD, POD_1, "udp/53", "permitted", ("firewall:a",),
+    ),
+    "a pod is a target by its node's service account": (
+        [rule("a", targetServiceAccounts=[NODE_ACCOUNT])], POD, POD_1, "udp/53", "permitted", ("firewall:a",),
+    ),
+    "another tag is no target": (
+        [rule("a", targetTags=["web"])], POD, POD_1, "udp/53", "blocked", ("implied-deny-ingress",),
+    ),
+    "destination ranges narrow an ingress rule": (
+        [rule("a", destinationRanges=["10.24.13.0/24"])], POD, POD_1, "udp/53", "blocked", ("implied-deny-ingress",),
+    ),
+    "a rule of another network decides nothing": (
+        [rule("a", network="other")], POD, POD_1, "udp/53", "blocked", ("implied-deny-ingress",),
+    ),
+    "port 0 is not in 1-65535": (
+        [rule("a", allowed=[entry("udp", "1-65535")])], POD, POD_1, "udp/0", "blocked", ("implied-deny-ingress",),
+    ),
+    "a port range includes its ends": (
+        [rule("a", allowed=[entry("udp", "50-53")])], POD, POD_1, "udp/53", "permitted", ("firewall:a",),
+    ),
+    "a protocol may be a number": (
+        [rule("a", allowed=[entry("17")])], POD, POD_1, "udp/53", "permitted", ("firewall:a",),
+    ),
+    "all is every protocol": ([rule("a", allowed=[entry("all")])], POD, POD_1, "icmp", "permitted", ("firewall:a",)),
+    "no port asked: a rule for some ports cannot tell": (
+        [rule("a", allowed=[entry("udp", "53")])], POD, POD_1, "udp", "undetermined", ("undecided:firewall:a",),
+    ),
+    "no port asked: a rule for all of them can": (
+        [rule("a", allowed=[entry("udp", "0-65535")])], POD, POD_1, "udp", "permitted", ("firewall:a",),
+    ),
+    "0.0.0.0/0 is not IPv6": (
+        [rule("a", sourceRanges=["0.0.0.0/0"])], "fd00::2", "fd00::1@node-1", "udp/53", "blocked", ("implied-deny-ingress",),
+    ),
+    "no source is 0.0.0.0/0": (
+        [rule("a", sourceRanges=[])], "fd00::2", "fd00::1@node-1", "udp/53", "blocked", ("implied-deny-ingress",),
+    ),
+    "host bits are cut off": (
+        [rule("a", sourceRanges=["10.24.12.99/24"])], POD, POD_1, "udp/53", "permitted", ("firewall:a",),
+    ),
+    "an allow at 65535 ties with the implied deny": (
+        [rule("a", priority=65535)], POD, POD_1, "udp/53", "undetermined", ("undecided:firewall:a",),
+    ),
+    "two pods of one machine are not filtered": (
+        [], "10.24.9.7@node-1", POD_1, "udp/53", "permitted", ("same-vm",),
+    ),
+    "the metadata server is always reached": (
+        [rule("e", direction="EGRESS", denied=[entry("all")])],
+        POD, "169.254.169.254", "tcp/80", "permitted", ("always-allowed:metadata",),
+    ),
+    "a machine that is not recorded is not guessed": (
+        [rule("a")], POD, "10.24.9.31@node-9", "udp/53", "undetermined", ("undecided:instance:node-9",),
+    ),
+    "what blocks on one side decides, whatever the other would be": (
+        [], "10.24.9.31@node-9", POD_1, "udp/53", "blocked", ("implied-deny-ingress",),
+    ),
+    "two ends without machines have no rules": (
+        [rule("a")], OUTSIDE, "203.0.113.10", "udp/53", "undetermined", ("undecided:instance",),
+    ),
+    "an unknown field makes a rule one that cannot tell": (
+        [rule("a", sourceFuture=["x"])], POD, POD_1, "udp/53", "undetermined", ("undecided:firewall:a",),
+    ),
+    "also where the fields that are known do not match": (
+        [rule("a", sourceRanges=["192.0.2.0/24"], sourceFuture=["x"])],
+        POD, POD_1, "udp/53", "undetermined", ("undecided:firewall:a",),
+    ),
+    "but not for another protocol": (
+        [rule("a", allowed=[entry("tcp")], sourceFuture=["x"])], POD, POD_1, "udp/53", "blocked", ("implied-deny-ingress",),
+    ),
+    "what is decided before a rule that cannot tell stays decided": (
+        [rule("a", priority=900), rule("b", sourceFuture=["x"])], POD, POD_1, "udp/53", "permitted", ("firewall:a",),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", FACTS)
+def test_a_fact_of_the_firewall(sentence: str) -> None:
+    """Each sentence holds."""
+    rules, source, destination, traffic, prediction, decided_by = FACTS[sentence]
+    got = predict(asked(source, destination, traffic), firewall(*rules))
+    assert (got.prediction, got.decided_by) == (prediction, decided_by)
+
+
+POLICY = {"name": "p", "type": "HIERARCHY", "rules": [{"priority": 1, "action": "deny", "direction": "INGRESS"}]}
+
+
+# sentence: (policy's changes, enforcement order, rules, prediction, decided by)
+POLICIES: dict[str, tuple[Raw, str, list[Raw], str, tuple[str, ...]]] = {
+    "a hierarchical policy comes before the rules": ({}, "AFTER", [rule("a")], "undetermined", ("undecided:policy:p",)),
+    "a system policy too": ({"type": "SYSTEM_REGIONAL"}, "AFTER", [rule("a")], "undetermined", ("undecided:policy:p",)),
+    "a network policy comes after a rule that decides": (
+        {"type": "NETWORK"}, "AFTER", [rule("a")], "permitted", ("firewall:a",),
+    ),
+    "and before the implied rule": ({"type": "NETWORK"}, "AFTER", [], "undetermined", ("undecided:policy:p",)),
+    "unless the network says that it comes first": (
+        {"type": "NETWORK"}, "BEFORE", [rule("a")], "undetermined", ("undecided:policy:p",),
+    ),
+    "a policy that only hands on decides nothing": (
+        {"rules": [{"action": "goto_next", "direction": "INGRESS"}]}, "AFTER", [rule("a")], "permitted", ("firewall:a",),
+    ),
+    "disabled policy rules decide nothing": (
+        {"rules": [{"action": "deny", "direction": "INGRESS", "disabled": True}]},
+        "AFTER", [rule("a")], "permitted", ("firewall:a",),
+    ),
+    "a policy for egress says nothing of ingress": (
+        {"rules": [{"action": "deny", "direction": "EGRESS"}], "type": "NETWORK"},
+        "AFTER", [], "blocked", ("implied-deny-ingress",),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", POLICIES)
+def test_policies_that_could_decide_leave_it_undetermined(sentence: str) -> None:
+    """Firewall policies are not evaluated yet, and never ignored."""
+    changes, order, rules, prediction, decided_by = POLICIES[sentence]
+    fw = firewall(*rules, policies=[POLICY | changes], order=f"{order}_CLASSIC_FIREWALL")
+    got = predict(asked(POD, POD_1, "udp/53"), fw)
+    assert (got.prediction, got.decided_by) == (prediction, decided_by)
+
+
+def test_unread_policies_leave_everything_undetermined() -> None:
+    """Where the effective firewalls could not be read, nobody knows whether a policy decides first."""
+    fw = firewall(rule("a"), unavailable={"effectiveFirewalls": "forbidden"})
+    assert predict(asked(POD, POD_1, "udp/53"), fw) == Explanation(
+        Prediction.UNDETERMINED,
+        ("undecided:policies",),
+        "the firewall policies are not known: forbidden",
+        direction=Direction.EGRESS,
+    )
+
+
+NEAR: dict[str, tuple[list[Raw], str, list[str]]] = {
+    "source range": (
+        [rule("a", sourceRanges=["10.128.0.0/9"])],
+        "udp/53",
+        ["a (1000) admits udp/53, but 10.24.12.40 is not in 10.128.0.0/9"],
+    ),
+    "source tag, which the pod's node has": (
+        [rule("a", sourceRanges=[], sourceTags=[NODE_TAG])],
+        "udp/53",
+        [f"a (1000) admits udp/53, but {NODE_TAG} holds for node-2's own address, not for its pods: 10.24.12.40"],
+    ),
+    "source tag, which nobody has": (
+        [rule("a", sourceRanges=[], sourceTags=["t"])],
+        "udp/53",
+        ["a (1000) admits udp/53, but 10.24.12.40 does not carry t"],
+    ),
+    "target tag": (
+        [rule("a", targetTags=["web"])],
+        "udp/53",
+        [f"a (1000) admits udp/53 from 0.0.0.0/0, but only for machines with tag web, and node-1 has {NODE_TAG}"],
+    ),
+    "disabled": ([rule("a", disabled=True)], "udp/53", ["a (1000) admits udp/53 from 0.0.0.0/0, but is disabled"]),
+    "port": (
+        [rule("a", allowed=[entry("udp", "54"), entry("tcp")])],
+        "udp/53",
+        ["a (1000) admits udp/54, tcp from 0.0.0.0/0, but not udp/53"],
+    ),
+    "protocol": (
+        [rule("a", allowed=[entry("icmp")])],
+        "udp/53",
+        ["a (1000) admits icmp from 0.0.0.0/0, but not udp/53"],
+    ),
+    "priority": (
+        [rule("a"), rule("d", priority=900, denied=[entry("udp")])],
+        "udp/53",
+        ["a (1000) admits udp/53 from 0.0.0.0/0, but d (900) is asked first"],
+    ),
+    "destination range": (
+        [rule("a", destinationRanges=["10.24.13.0/24"])],
+        "udp/53",
+        ["a (1000) admits udp/53 from 0.0.0.0/0, but 10.24.9.31 is not in 10.24.13.0/24"],
+    ),
+    "two fields are no near miss": ([rule("a", sourceRanges=["10.128.0.0/9"], disabled=True)], "udp/53", []),
+    "nearest first": (
+        [
+            rule("d", allowed=[entry("icmp")]),
+            rule("c", allowed=[entry("udp", "80")]),
+            rule("b", sourceRanges=["192.168.0.0/16"]),
+            rule("a", sourceRanges=["10.24.13.0/24"]),
+        ],
+        "udp/53",
+        [
+            "a (1000) admits udp/53, but 10.24.12.40 is not in 10.24.13.0/24",
+            "b (1000) admits udp/53, but 10.24.12.40 is not in 192.168.0.0/16",
+            "c (1000) admits udp/80 from 0.0.0.0/0, but not udp/53",
+            "d (1000) admits icmp from 0.0.0.0/0, but not udp/53",
+        ],
+    ),
+    "of what is permitted, the denies": (
+        [rule("a"), rule("d", denied=[entry("udp")], sourceRanges=["10.24.13.0/24"])],
+        "udp/53",
+        ["d (1000) denies udp/53, but 10.24.12.40 is not in 10.24.13.0/24"],
+    ),
+}
+
+
+@pytest.mark.parametrize("field", NEAR)
+def test_near_misses_name_the_one_field(field: str) -> None:
+    """A near miss says what the rule does, from which range, and which field kept it from deciding."""
+    rules, traffic, sentences = NEAR[field]
+    got = predict(asked(POD, POD_1, traffic), firewall(*rules))
+    assert [miss.sentence for miss in got.near_misses] == sentences
+
+
+def test_the_interface_is_chosen_by_address() -> None:
+    """A machine with interfaces in two networks is asked for the rules of the one that holds the address."""
+    two = machine("gw", "10.142.15.210", extra=[{"network": "other", "networkIP": "192.168.0.5"}])
+    fw = firewall(rule("a", network="other"), instances=[*recording()["instances"], two])
+    assert predict(asked(OUTSIDE, "192.168.0.5@gw", "udp/53"), fw).decided_by == ("firewall:a",)
+    assert predict(asked(OUTSIDE, "10.142.15.210@gw", "udp/53"), fw).decided_by == ("implied-deny-ingress",)
+    assert predict(asked(OUTSIDE, "172.16.0.1@gw", "udp/53"), fw).decided_by == ("undecided:instance:gw",)
+
+
+@st.composite
+def raw_rules(draw: st.DrawFn) -> Raw:
+    """Few values a field, so that rules meet."""
+    direction = draw(st.sampled_from(["INGRESS", "EGRESS"]))
+    remote = draw(st.sampled_from(["0.0.0.0/0", "10.24.0.0/14", "10.24.12.0/24", "10.128.0.0/9"]))
+    tag = draw(st.sampled_from(["", NODE_TAG, "web"]))
+    l4s = [draw(st.sampled_from([entry("udp"), entry("udp", "53"), entry("tcp"), entry("all")]))]
+    fields: Raw = {
+        "priority": draw(st.integers(0, 3)),
+        "disabled": draw(st.booleans()),
+        "direction": direction,
+        "targetTags": [tag] if tag else [],
+        "sourceRanges" if direction == "INGRESS" else "destinationRanges": [remote],
+        draw(st.sampled_from(["allowed", "denied"])): l4s,
+    }
+    return rule(draw(st.sampled_from([f"r{i}" for i in range(50)])), "default", **fields)
+
+
+rule_lists = st.lists(raw_rules(), max_size=8, unique_by=lambda r: r["name"])
+FLOW = asked(POD, POD_1, "udp/53")
+
+
+def decided(fw: Firewall) -> tuple[Prediction, tuple[str, ...]]:
+    got = predict(FLOW, fw)
+    return got.prediction, got.decided_by
+
+
+@given(rule_lists)
+def test_disabled_rules_change_nothing(rules: list[Raw]) -> None:
+    """Without its disabled rules a firewall decides the same."""
+    assert decided(firewall(*rules)) == decided(firewall(*(r for r in rules if not r["disabled"])))
+
+
+@given(rule_lists.flatmap(lambda rules: st.tuples(st.just(rules), st.permutations(rules))))
+def test_the_order_of_the_list_changes_nothing(both: tuple[list[Raw], list[Raw]]) -> None:
+    """Only priority and action order rules."""
+    assert decided(firewall(*both[0])) == decided(firewall(*both[1]))
+
+
+@given(rule_lists, raw_rules())
+def test_a_rule_asked_later_changes_nothing_that_is_decided_by_rules(rules: list[Raw], late: Raw) -> None:
+    """Whatever a rule decides stays decided when one of a higher number is added."""
+    before = decided(firewall(*rules))
+    if all(name.startswith("firewall:") for name in before[1]):
+        late = late | {"name": "late", "priority": 4, "direction": "INGRESS"}
+        assert decided(firewall(*rules, late)) == before
+
+
+@given(rule_lists)
+def test_a_near_miss_really_is_one(rules: list[Raw]) -> None:
+    """Where a rule is off by being disabled only, enabling it changes the prediction."""
+    fw = firewall(*rules)
+    for miss in predict(FLOW, fw).near_misses:
+        if miss.field == "disabled" and predict(FLOW, fw).prediction is Prediction.BLOCKED:
+            enabled = tuple(replace(r, disabled=False) if r.name == miss.rule.name else r for r in fw.rules)
+            after = predict(FLOW, replace(fw, rules=enabled))
+            # It decides its own side; the other side may block still.
+            assert after.prediction is Prediction.PERMITTED or after.direction is not miss.rule.direction
