@@ -16,7 +16,7 @@ import pytest
 from e2e.lab import cgroups, network
 from e2e.lab.lifecycle import SYSCTLS
 from e2e.lab.places import REPOSITORY, state
-from e2e.lab.topology import LOCAL_COMPUTE_PORT, PROJECT
+from e2e.lab.topology import LOCAL_COMPUTE_PORT, NAMESPACE_PREFIX, PROJECT
 
 LAB = [sys.executable, "-m", "e2e.lab"]
 
@@ -29,13 +29,18 @@ def traces() -> dict[str, object]:
     """Everything by which a lab could have changed this machine."""
     return {
         "namespaces": network.namespaces(),
-        "mounts": Path("/proc/self/mounts").read_text().splitlines(),
+        "mounts": [line for line in Path("/proc/self/mounts").read_text().splitlines() if not _foreign(line)],
         "cgroups": cgroups.lab_groups(),
         "processes": _processes(),
         "links": sorted(path.name for path in Path("/sys/class/net").iterdir()),
         "sysctls": {name: _sysctl(name) for name in SYSCTLS},
         "state": state().root.exists(),
     }
+
+
+def _foreign(mount: str) -> bool:
+    """Named network namespaces of others, and the directory of all, come and go with other programs."""
+    return " /run/netns" in mount and f" {network.NAMED}/{NAMESPACE_PREFIX}" not in mount
 
 
 def _sysctl(name: str) -> str:

@@ -6,9 +6,11 @@ a cloud's network does, and is where the firewall's rules meet the packets. `pyt
 
     topology                    who is there, under which name and address
     packages toolchain          Debian's programs; ours from Go modules
-    oci layers images           container images without a registry
+    oci layers images store     container images without a registry
+    python_images               the project's own two
     pki control_plane nodes     certificates, flags and configuration files
     network cgroups machines    namespaces, and processes in them
     cluster lifecycle           the cluster's API; up, down and repair
-    forward environment         the way in for clients on this machine
+    companions forward seed     the way in, and the Compute API (cloud) with its first rules
+    environment                 settings for clients on this machine
 """

@@ -29,10 +29,11 @@ from e2e.lab import (
     nodes,
     packages,
     pki,
+    store,
     toolchain,
 )
 from e2e.lab.errors import LabError, run
-from e2e.lab.places import State, state, write_json
+from e2e.lab.places import State, cache_root, state, write_json
 from e2e.lab.progress import Progress
 from e2e.lab.topology import Topology, asked_topology, topology
 
@@ -46,6 +47,8 @@ SYSCTLS = (
     *("kernel.keys.root_maxkeys", "kernel.keys.root_maxbytes", "net.netfilter.nf_conntrack_max"),
     "fs.inotify.max_user_instances",
 )
+# machine-init.sh puts the machine's own in their place.
+HIDDEN = ("/run", "/var/lib", "/var/log")
 # Each kubelet and containerd takes some of root's; 128 are too few for a dozen nodes.
 INOTIFY_INSTANCES = 8192
 
@@ -75,12 +78,14 @@ def up(progress: Progress) -> None:
                 except LabError as error:
                     progress.say(f"could not be repaired, starting anew: {error}")
         _refuse_another(where)
-        kube = toolchain.build(toolchain.KUBE, progress)
-        built = images.build(progress)
+        _need_kernel()
         _down(where)
         try:
             with _interruptible():
-                _start(where, lab, kube, built, progress)
+                cgroups.join(cgroups.create(OWN_GROUP))
+                kube = toolchain.build(toolchain.KUBE, progress)
+                built = images.build(progress)
+                _start(where, lab, kube, built, store.filled(built, progress), progress)
         except BaseException as error:
             if isinstance(error, LabError):
                 error.add_note(_last_words(where))
@@ -126,13 +131,11 @@ def renew_images(progress: Progress) -> None:
         lab = completed()
         built = images.build(progress)
         for node in lab.nodes:
-            for image in built.for_node(lab, node):
-                if image in (built.probe, built.operator):
-                    progress.now(f"{node.name} imports {image.name}")
-                    command = ["sh", "-c", nodes.import_line(image)]
-                    line, environment = machines.command_in(state(), node, command)
-                    run(line, environment=environment)
-        progress.say(f"all nodes have the probe's image, {lab.operator_node.name} has the operator's")
+            for image in built.of_the_project:
+                progress.now(f"{node.name} imports {image.name}")
+                line, environment = machines.command_in(state(), node, ["sh", "-c", nodes.import_line(image)])
+                run(line, environment=environment)
+        progress.say("all nodes have the images of the working tree; pods that run keep theirs")
 
 
 def completed() -> Topology:
@@ -204,24 +207,37 @@ def _problems(where: State, lab: Topology) -> list[str]:
 
 
 def _refuse_another(where: State) -> None:
-    running = set().union(*(cgroups.processes(group) for group in cgroups.lab_groups()))
-    if running and not where.root.exists():
+    # An interrupted `up` that had got no further than its builds has left programs but no lab.
+    groups = [machine for group in cgroups.lab_groups() for machine in group.iterdir() if machine.is_dir()]
+    if not where.root.exists() and any(cgroups.processes(group) for group in groups if group.name != OWN_GROUP):
         raise LabError(
             f"a lab with another state directory than {where.root} is running, and two at once are not supported: "
             "take it down first (`down` does, whatever directory it has)"
         )
 
 
-def _start(where: State, lab: Topology, kube: Path, built: images.Images, progress: Progress) -> None:
+def _need_kernel() -> None:
+    there = {
+        "overlay": "overlay" in Path("/proc/filesystems").read_text().split(),
+        "br_netfilter": Path("/proc/sys/net/bridge").exists(),
+    }
+    if missing := " ".join(name for name, is_there in there.items() if not is_there):
+        raise LabError(f"the kernel lacks {missing}. As root: modprobe -a {missing}")
+    for needed in (cache_root(), state().root):
+        hidden = [place for place in HIDDEN if needed.is_relative_to(place)]
+        if hidden:
+            raise LabError(f"{needed} lies in {hidden[0]}, which the machines have for themselves: set another place")
+
+
+def _start(where: State, lab: Topology, kube: Path, built: images.Images, filled: Path, progress: Progress) -> None:
     _remember_sysctls(where)
-    cgroups.join(cgroups.create(OWN_GROUP))
     _set_sysctl("fs.inotify.max_user_instances", str(INOTIFY_INSTANCES))
     progress.now("writing certificates and configurations")
     for name in toolchain.KUBE_NAMES:
         where.binaries.mkdir(exist_ok=True)
         (where.binaries / name).symlink_to(kube)
     pki.create(where, lab)
-    _install(where, lab, built)
+    _install(where, lab, built, filled)
     progress.now("wiring the network")
     network.build(lab)
     progress.say(f"network: {len(lab.namespaces)} namespaces")
@@ -230,11 +246,12 @@ def _start(where: State, lab: Topology, kube: Path, built: images.Images, progre
     cgroups.leave()
 
 
-def _install(where: State, lab: Topology, built: images.Images) -> None:
+def _install(where: State, lab: Topology, built: images.Images, filled: Path) -> None:
     machines.install(where, lab.control_plane, control_plane.services(where))
     for node in lab.nodes:
         nodes.install_configuration(where, node)
-        machines.install(where, node, nodes.services(where, node, built.for_node(lab, node)))
+        machines.install(where, node, nodes.services(where, node, built.of_the_project))
+        store.link(filled, where.machine(node.name) / "var-lib" / "containerd")
 
 
 def _repair(where: State, lab: Topology, progress: Progress) -> None:

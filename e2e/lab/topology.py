@@ -110,11 +110,6 @@ class Topology:
         """Where CoreDNS runs: node-1, as in the story."""
         return self.nodes[0]
 
-    @property
-    def operator_node(self) -> Node:
-        """The one node that holds the operator's image, which is too big to import everywhere: node-3, or the last."""
-        return self.nodes[min(3, len(self.nodes)) - 1]
-
     def booted_machine(self, name: str) -> Machine:
         """The booted machine of that name.
 

@@ -53,15 +53,6 @@ def test_a_number_of_nodes_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyP
         asked_topology()
 
 
-@pytest.mark.parametrize(
-    ("count", "resolver", "operator"), [(1, "node-1", "node-1"), (3, "node-1", "node-3"), (9, "node-1", "node-3")]
-)
-def test_the_operators_image_is_on_one_node(count: int, resolver: str, operator: str) -> None:
-    """CoreDNS is node-1's, the operator's image is node-3's, or the last node's of a smaller lab."""
-    lab = topology(count)
-    assert (lab.dns_node.name, lab.operator_node.name) == (resolver, operator)
-
-
 def test_an_unknown_machine_is_an_error_that_lists_the_known() -> None:
     """A machine's name that is not in the lab is refused with the names that are."""
     with pytest.raises(ValueError, match=r"no machine 'node-9' in the lab; there are cp, node-1, node-2"):
