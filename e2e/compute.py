@@ -24,7 +24,7 @@ def client_name() -> str:
 
 
 def run(command: str, environment: Mapping[str, str]) -> None:
-    """A `gcloud compute firewall-rules create|delete|update` line as typed.
+    """A `gcloud compute firewall-rules create` or `delete` line as typed.
 
     Raises subprocess.CalledProcessError with gcloud's own words in stderr, or google.api_core's exceptions.
     """
