@@ -167,7 +167,7 @@ def test_what_passes_is_tried_again(cloud: Cloud, code: int) -> None:
     assert [f["name"] for f in read(cloud)["recording"]["firewalls"]] == ["a", "b"]
 
 
-def test_nobody_answers(cloud: Cloud) -> None:
+def test_nobody_answers() -> None:
     """A refused connection is told as one."""
     nobody = Cloud({}, url="http://127.0.0.1:1")
     failure = read(nobody)["error"]

@@ -30,7 +30,6 @@ from pathcheck.wire.firewall_rules import NotARecording, firewall_of
 log = structlog.get_logger()
 
 ANSWER_SECONDS = 45.0
-APART_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 300.0
 # An answer is one line; a project's whole firewall may be some ten MiB.
 LONGEST_LINE = 1 << 28
@@ -182,7 +181,8 @@ def source_of(settings: Settings) -> Source | None:
 class Recordings:
     """The last good reading. `run` keeps it fresh; `ask` makes the next reading come at once, once however often it is called.
 
-    `current` is a Firewall or, as long as there was no good reading, why; `trouble` is set while newer readings fail.
+    `current` is a Firewall or, as long as there was no good reading, why; `trouble` is set while newer readings fail. However often
+    it is asked, readings begin at least `apart_seconds` apart.
     """
 
     def __init__(
@@ -191,10 +191,12 @@ class Recordings:
         wanted: Callable[[], Scope | None],
         source: Source | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        apart_seconds: float = 1.0,
     ) -> None:
         self._source = source or source_of(settings)
         self._wanted = wanted
         self._now = now
+        self._apart = apart_seconds
         self._interval = settings.firewall_interval_seconds or (5.0 if settings.compute_endpoint else 30.0)
         self._asked = asyncio.Event()
         self._failures = 0
@@ -223,7 +225,7 @@ class Recordings:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(pause):
                             await self._asked.wait()
-                    pause = APART_SECONDS
+                    pause = self._apart
                 await asyncio.sleep(max(0.0, began + pause - loop.time()))
         finally:
             await self._source.close()
@@ -238,7 +240,7 @@ class Recordings:
         except NotRead as error:
             changed = self._failed(error)
             if scope is None:
-                return changed, APART_SECONDS, True  # the first nodes will be known in a moment
+                return changed, self._apart, True  # the first nodes will be known in a moment
             self._failures += 1
             slower = min(self._interval * 2 ** min(self._failures, 10), LONGEST_PAUSE_SECONDS)
             return changed, self._jittered(slower) if error.slow_down else self._pause(), error.slow_down
