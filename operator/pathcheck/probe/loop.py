@@ -58,6 +58,12 @@ class Loop:
             self._selector.unregister(sock)
         sock.close()
 
+    def end(self) -> None:
+        """Closes every socket that is watched; the loop does not turn any more."""
+        for key in list(self._selector.get_map().values()):
+            self.close(key.fileobj)  # type: ignore[arg-type]
+        self._selector.close()
+
     def turn(self, longest: float = 60.0) -> None:
         """Waits for the next socket or due time, at most so many seconds, and makes the calls."""
         wait = longest

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     class Timing(Protocol):
         """What is needed of the loop."""
 
-        now: Callable[[], float]
+        def now(self) -> float: ...
 
         def call_later(self, seconds: float, call: Callable[[], None]) -> Timer: ...
 
