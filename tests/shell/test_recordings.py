@@ -177,6 +177,17 @@ async def test_a_child_that_fails_is_replaced(tmp_path: Path, line: Raw, why: st
     await live.close()
 
 
+async def test_a_child_that_died_between_two_questions_is_no_failure(tmp_path: Path) -> None:
+    """It is started again before it is asked."""
+    live = scripted_child(tmp_path, *[{"say": {"recording": {"format": "x"}}}] * 2)
+    await live.read(SCOPE)
+    assert live.child is not None
+    live.child.kill()
+    await live.child.wait()
+    assert await live.read(SCOPE) == {"format": "x"}
+    await live.close()
+
+
 async def test_a_missing_permission_and_exceeded_quota_slow_down(tmp_path: Path) -> None:
     """Asking again soon would not help, or make it worse."""
     errors = [

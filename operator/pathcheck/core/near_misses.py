@@ -17,10 +17,12 @@ from pathcheck.model.words import Action, Direction
 # Nearest first: a rule switched off was meant for this very flow; one for another protocol was hardly meant for it at all.
 _NEAREST_FIRST = ("disabled", "sourceRanges", "destinationRanges", "target", "priority", "port", "protocol")
 _MOST_SHOWN = 6
+# Hundreds of rules for other ports are of no interest, and a sentence for each would cost more than the walk.
+_MOST_MISSES = 16
 
 
 def near_misses(side: Side, firewall: Firewall, wished: Action, decider: Rule | None) -> tuple[NearMiss, ...]:
-    """Ranked, nearest first. `decider` is the rule that decided, None for an implied one."""
+    """The 16 nearest, nearest first. `decider` is the rule that decided, None for an implied one."""
     found = []
     for rule in firewall.rules_in(side.network, side.direction):
         if rule.action is not wished or rule.cannot_tell:
@@ -29,8 +31,13 @@ def near_misses(side: Side, firewall: Firewall, wished: Action, decider: Rule | 
         if len(missed) == 1:
             field = missed[0]
             distance = (_NEAREST_FIRST.index(field), _gap(rule, side, field), rule.priority, rule.name)
-            found.append((distance, NearMiss(rule, field, _sentence(rule, side, field, decider))))
-    return tuple(miss for _, miss in sorted(found, key=lambda pair: pair[0]))
+            found.append((distance, rule))
+    nearest = sorted(found, key=lambda pair: pair[0])[:_MOST_MISSES]
+    return tuple(
+        NearMiss(rule, field, _sentence(rule, side, field, decider))
+        for (rank, *_), rule in nearest
+        for field in [_NEAREST_FIRST[rank]]
+    )
 
 
 def _missed(rule: Rule, side: Side, decider: Rule | None) -> list[str]:

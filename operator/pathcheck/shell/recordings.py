@@ -83,7 +83,7 @@ class Live:
     def __init__(self, endpoint: str | None, argv: Sequence[str] = READER) -> None:
         self._argv = argv
         self._environment = {**os.environ, **({"PATHCHECK_COMPUTE_ENDPOINT": endpoint} if endpoint else {})}
-        self._child: Process | None = None
+        self.child: Process | None = None
 
     async def read(self, scope: Scope | None) -> Mapping[str, Any]:
         if scope is None:
@@ -111,27 +111,27 @@ class Live:
 
     async def _ask(self, request: str) -> Mapping[str, Any]:
         try:
-            if self._child is None:
-                self._child = await asyncio.create_subprocess_exec(
+            if self.child is None or self.child.returncode is not None:
+                self.child = await asyncio.create_subprocess_exec(
                     *self._argv, stdin=PIPE, stdout=PIPE, env=self._environment, limit=LONGEST_LINE
                 )
-            assert self._child.stdin is not None
-            assert self._child.stdout is not None
-            self._child.stdin.write(request.encode() + b"\n")
-            await self._child.stdin.drain()
-            line = await self._child.stdout.readline()
+            assert self.child.stdin is not None
+            assert self.child.stdout is not None
+            self.child.stdin.write(request.encode() + b"\n")
+            await self.child.stdin.drain()
+            line = await self.child.stdout.readline()
             answer = json.loads(line) if line else None
         except (OSError, ValueError) as error:
             await self.close()
             raise NotRead(f"the reader does not work: {error}") from error
         if not isinstance(answer, dict):
-            child = self._child
+            child = self.child
             await self.close()
             raise NotRead(f"the reader ended with code {child.returncode}")
         return answer
 
     async def close(self) -> None:
-        child, self._child = self._child, None
+        child, self.child = self.child, None
         if child is None:
             return
         if child.stdin is not None:
