@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from e2e.lab import environment, images, lifecycle, machines, packages, toolchain
+from e2e.lab import environment, images, lifecycle, machines, packages, store, toolchain
 from e2e.lab.errors import LabError
 from e2e.lab.places import state
 from e2e.lab.progress import Progress
@@ -112,12 +112,14 @@ def renew_images() -> None:
 
 @app.command()
 def build() -> None:
-    """Build what `up` needs, without root: the Go programs and the images."""
+    """Build what `up` needs: the Go programs, the images and, as root, the nodes' image store."""
     progress = Progress(console)
     with progress.moving():
         packages.ensure(progress)
         toolchain.build(toolchain.KUBE, progress)
-        images.build(progress)
+        built = images.build(progress)
+        if os.geteuid() == 0:
+            store.filled(built, progress)
     progress.say("everything is built")
 
 

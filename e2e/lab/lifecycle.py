@@ -35,7 +35,7 @@ from e2e.lab import (
 from e2e.lab.errors import LabError, run
 from e2e.lab.places import State, cache_root, state, write_json
 from e2e.lab.progress import Progress
-from e2e.lab.topology import Topology, asked_topology, topology
+from e2e.lab.topology import USUAL_NODES, Topology, asked_topology, topology
 
 # `up` itself and every program it runs are in this group, so that nothing of an interrupted `up` is lost.
 OWN_GROUP = "up"
@@ -54,7 +54,7 @@ INOTIFY_INSTANCES = 8192
 
 
 def up(progress: Progress) -> None:
-    """Brings the lab that the environment asks for to a usable cluster, from wherever it stands.
+    """Brings a lab with LAB_NODES nodes to a usable cluster, from wherever it stands; if unset, the one that is there, or 3.
 
     A usable lab is left as it is; a completed one whose machines are off is put on again; anything else is started
     anew. If it fails or is interrupted, nothing is left.
@@ -62,12 +62,15 @@ def up(progress: Progress) -> None:
     Raises:
         LabError: it cannot be done here; the message says why.
     """
-    lab = asked_topology()
     where = state()
+    there = _completed(where)
+    lab = asked_topology() or there or topology(USUAL_NODES)
     with alone(), progress.moving():
         packages.ensure(progress)
         _need_root()
-        if _completed(where) == lab:
+        if there is not None and there != lab:
+            progress.say(f"a lab with {len(there.nodes)} nodes is there; starting anew with {len(lab.nodes)}")
+        if there == lab:
             if not _problems(where, lab):
                 progress.say(f"the lab is up already, with {len(lab.nodes)} nodes")
                 return

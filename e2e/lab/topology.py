@@ -41,6 +41,7 @@ INTERFACE_PREFIX = "v-"
 ROUTER_NAMESPACE = f"{NAMESPACE_PREFIX}vpc"
 
 MOST_NODES = 40
+USUAL_NODES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +134,15 @@ def topology(nodes: int) -> Topology:
     return Topology(tuple(_node(number) for number in range(1, nodes + 1)))
 
 
-def asked_topology() -> Topology:
-    """The lab that the environment asks for: LAB_NODES, 3 if unset.
+def asked_topology() -> Topology | None:
+    """The lab that the environment asks for by LAB_NODES; None if it is unset.
 
     Raises:
         ValueError: LAB_NODES is not a number in 1 … MOST_NODES.
     """
-    asked = os.environ.get("LAB_NODES") or "3"
+    asked = os.environ.get("LAB_NODES")
+    if not asked:
+        return None
     if not asked.isdecimal():
         raise ValueError(f"LAB_NODES must be 1 to {MOST_NODES}, not {asked!r}")
     return topology(int(asked))

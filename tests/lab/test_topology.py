@@ -53,6 +53,14 @@ def test_a_number_of_nodes_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyP
         asked_topology()
 
 
+def test_without_a_number_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LAB_NODES unset asks for no size, so that a lab of any size is left alone; set, it asks for that size."""
+    monkeypatch.delenv("LAB_NODES", raising=False)
+    assert asked_topology() is None
+    monkeypatch.setenv("LAB_NODES", "5")
+    assert asked_topology() == topology(5)
+
+
 def test_an_unknown_machine_is_an_error_that_lists_the_known() -> None:
     """A machine's name that is not in the lab is refused with the names that are."""
     with pytest.raises(ValueError, match=r"no machine 'node-9' in the lab; there are cp, node-1, node-2"):
