@@ -15,27 +15,18 @@ Sources are matched by address; tags and service accounts of a source hold for i
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
 
 from pathcheck.core.near_misses import near_misses
-from pathcheck.core.sides import MAYBE, NO, YES, Side, matches
-from pathcheck.model.firewall import Explanation, Firewall, Instance, Interface, Rule
-from pathcheck.model.flows import Address, Endpoint, Flow
+from pathcheck.core.sides import MAYBE, NO, YES, Place, Side, matches, place_of, undetermined
+from pathcheck.model.firewall import Explanation, Firewall, Rule
+from pathcheck.model.flows import Flow
 from pathcheck.model.words import Action, Direction, Prediction
 
 # https://cloud.google.com/firewall/docs/firewalls#alwaysallowed
 METADATA_SERVERS = frozenset({ip_address("169.254.169.254"), ip_address("fd20:ce::254")})
 # The implied rules' own priority; the API advises against using it, and does not say how an allow rule there ties with implied deny.
 LOWEST_PRIORITY = 65535
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The machine and the interface at which a side's rules are asked."""
-
-    instance: Instance
-    interface: Interface
 
 
 def predict(flow: Flow, firewall: Firewall) -> Explanation:
@@ -46,14 +37,14 @@ def predict(flow: Flow, firewall: Firewall) -> Explanation:
     if {flow.source.address, flow.destination.address} & METADATA_SERVERS:
         return Explanation(Prediction.PERMITTED, ("always-allowed:metadata",))
     if flow.source.address.version != flow.destination.address.version:
-        return _undetermined("undecided:addresses", "its addresses are of different families")
+        return undetermined("undecided:addresses", "its addresses are of different families")
     sender, receiver = place_of(flow.source, firewall), place_of(flow.destination, firewall)
     if flow.source.instance is not None and flow.source.instance == flow.destination.instance:
         same = not (isinstance(sender, Place) and isinstance(receiver, Place)) or sender.instance == receiver.instance
         if same:
             return Explanation(Prediction.PERMITTED, ("same-vm",), "its packets do not leave the machine")
     if sender is None and receiver is None:
-        return _undetermined("undecided:instance", "neither end is a machine of these networks")
+        return undetermined("undecided:instance", "neither end is a machine of these networks")
     answers = [
         _answer(Direction.EGRESS, flow, sender, receiver, firewall),
         _answer(Direction.INGRESS, flow, receiver, sender, firewall),
@@ -66,27 +57,6 @@ def predict(flow: Flow, firewall: Firewall) -> Explanation:
     misses = [miss for answer in asked for miss in answer.near_misses]
     last = asked[-1]
     return Explanation(Prediction.PERMITTED, last.decided_by, last.why, tuple(misses), last.direction)
-
-
-def place_of(endpoint: Endpoint, firewall: Firewall) -> Place | Explanation | None:
-    """Where this end's rules are asked; None for a peer that is no machine; why not, where the recording does not say."""
-    if endpoint.instance is None:
-        return None
-    name = endpoint.instance
-    machines = firewall.machines(name)
-    if not machines:
-        return _undetermined(f"undecided:instance:{name}", f"the recording has no instance {name}")
-    holding = [Place(m, i) for m in machines for i in m.interfaces if _holds(i, endpoint.address)]
-    # A machine with one interface receives whatever is routed to it, known range or not.
-    places = holding or [Place(m, i) for m in machines for i in m.interfaces]
-    if len(places) == 1:
-        return places[0]
-    why = f"the recording does not show which interface of {name} has {endpoint.address}"
-    return _undetermined(f"undecided:instance:{name}", why)
-
-
-def _holds(interface: Interface, address: Address) -> bool:
-    return any(address in r for r in (*interface.primary, *interface.alias_ranges, *interface.routed_ranges))
 
 
 def _answer(
@@ -204,7 +174,3 @@ def _same_priority(rules: Iterable[Rule]) -> Iterable[list[Rule]]:
 
 def _undecided(name: str, why: str) -> Answer:
     return Prediction.UNDETERMINED, (f"undecided:{name}",), why, None
-
-
-def _undetermined(name: str, why: str) -> Explanation:
-    return Explanation(Prediction.UNDETERMINED, (name,), why)

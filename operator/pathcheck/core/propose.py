@@ -13,7 +13,8 @@ from ipaddress import collapse_addresses
 
 from pathcheck.core.near_misses import l4_of, listed, target_of
 from pathcheck.core.phrase import range_of
-from pathcheck.core.predict import Place, place_of, predict
+from pathcheck.core.predict import predict
+from pathcheck.core.sides import Place, place_of
 from pathcheck.model.firewall import Explanation, Firewall, Fix, Instance, L4Match, PortRange, Rule
 from pathcheck.model.flows import Flow, Range
 from pathcheck.model.words import Action, Direction, Prediction

@@ -1,4 +1,4 @@
-"""One side of a flow, and whether a rule is about it: the same code for ingress and egress.
+"""One side of a flow, where it is, and whether a rule is about it: the same code for ingress and egress.
 
 Three values: YES, NO, and MAYBE for a rule that could not be read to the end or that speaks of some of the asked ports only.
 """
@@ -8,14 +8,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pathcheck.model.firewall import Instance, L4Match, Rule
-from pathcheck.model.flows import L4, WITH_PORTS, Address
-from pathcheck.model.words import Direction
+from pathcheck.model.firewall import Explanation, Firewall, Instance, Interface, L4Match, Rule
+from pathcheck.model.flows import L4, WITH_PORTS, Address, Endpoint
+from pathcheck.model.words import Direction, Prediction
 
 Match = Literal["yes", "no", "maybe"]
 YES: Match = "yes"
 NO: Match = "no"
 MAYBE: Match = "maybe"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The machine and the interface at which a side's rules are asked."""
+
+    instance: Instance
+    interface: Interface
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,32 @@ class Side:
     remote_address: Address
     remote: Instance | None
     remote_tagged: bool
+
+
+def place_of(endpoint: Endpoint, firewall: Firewall) -> Place | Explanation | None:
+    """Where this end's rules are asked; None for a peer that is no machine; why not, where the recording does not say."""
+    if endpoint.instance is None:
+        return None
+    name = endpoint.instance
+    machines = firewall.machines(name)
+    if not machines:
+        return undetermined(f"undecided:instance:{name}", f"the recording has no instance {name}")
+    holding = [Place(m, i) for m in machines for i in m.interfaces if _holds(i, endpoint.address)]
+    # A machine with one interface receives whatever is routed to it, known range or not.
+    places = holding or [Place(m, i) for m in machines for i in m.interfaces]
+    if len(places) == 1:
+        return places[0]
+    why = f"the recording does not show which interface of {name} has {endpoint.address}"
+    return undetermined(f"undecided:instance:{name}", why)
+
+
+def _holds(interface: Interface, address: Address) -> bool:
+    return any(address in r for r in (*interface.primary, *interface.alias_ranges, *interface.routed_ranges))
+
+
+def undetermined(name: str, why: str) -> Explanation:
+    """Without any side having been asked."""
+    return Explanation(Prediction.UNDETERMINED, (name,), why)
 
 
 def matches(rule: Rule, side: Side) -> Match:
