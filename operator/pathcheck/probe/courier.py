@@ -92,6 +92,12 @@ class Courier:
         while True:
             self.step()
 
+    def close(self) -> None:
+        """Ends the watch; `run` must have ended before."""
+        self._end_watch()
+        self._woken.close()
+        self._wake.close()
+
     def step(self) -> None:
         """Waits for the next thing to do, and does it."""
         now = time.monotonic()
