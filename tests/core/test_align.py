@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from pathcheck.core.align import align
+from pathcheck.core.align import Aligned, align
 from pathcheck.model.findings import Seen
 from pathcheck.model.firewall import Explanation, Firewall
 from pathcheck.model.words import Expectation, Observation, Prediction
@@ -37,7 +37,7 @@ def since(observation: Observation, moment: float) -> Seen:
             "reachable",
             read(6, 7),
             8,
-            (BLOCKED, False),
+            Aligned(BLOCKED),
         ),
         (
             "silence that began after the last reading",
@@ -46,9 +46,9 @@ def since(observation: Observation, moment: float) -> Seen:
             "reachable",
             read(0, 3),
             6,
-            (READ_BEFORE, True),
+            Aligned(READ_BEFORE, outdated=True),
         ),
-        ("an answer that agrees", PERMITTED, since(REACHED, 5), "reachable", read(0, 3), 6, (PERMITTED, False)),
+        ("an answer that agrees", PERMITTED, since(REACHED, 5), "reachable", read(0, 3), 6, Aligned(PERMITTED)),
         (
             "an answer, and rules that block since just now",
             BLOCKED,
@@ -56,7 +56,7 @@ def since(observation: Observation, moment: float) -> Seen:
             "reachable",
             read(5, 6),
             7,
-            (CHANGED_LATELY, False),
+            Aligned(CHANGED_LATELY, settling=True),
         ),
         (
             "an answer, and rules that block since long ago",
@@ -65,7 +65,7 @@ def since(observation: Observation, moment: float) -> Seen:
             "reachable",
             read(5, 60),
             60,
-            (BLOCKED, False),
+            Aligned(BLOCKED),
         ),
         (
             "an intruder that came after the last reading",
@@ -74,10 +74,10 @@ def since(observation: Observation, moment: float) -> Seen:
             "isolated",
             read(0, 3),
             6,
-            (READ_BEFORE, True),
+            Aligned(READ_BEFORE, outdated=True),
         ),
-        ("isolation that agrees", BLOCKED, since(SILENT, 5), "isolated", read(0, 3), 6, (BLOCKED, False)),
-        ("nothing measured", BLOCKED, Seen(Observation.UNMEASURED), "reachable", read(0, 3), 6, (BLOCKED, False)),
+        ("isolation that agrees", BLOCKED, since(SILENT, 5), "isolated", read(0, 3), 6, Aligned(BLOCKED)),
+        ("nothing measured", BLOCKED, Seen(Observation.UNMEASURED), "reachable", read(0, 3), 6, Aligned(BLOCKED)),
     ],
     ids=lambda value: value if isinstance(value, str) and " " in value else "",
 )
@@ -99,4 +99,4 @@ def test_a_firewall_from_a_file_has_no_age() -> None:
     """Without reading times there is nothing to compare."""
     timeless = replace(read(0, 0), first_read=None, last_read=None)
     now: datetime = seconds(9)
-    assert align(BLOCKED, since(SILENT, 5), check(), timeless, now) == (BLOCKED, False)
+    assert align(BLOCKED, since(SILENT, 5), check(), timeless, now) == Aligned(BLOCKED)

@@ -51,7 +51,9 @@ class World:
         self.seen = step.get("seen", self.seen)
         self.proven = step.get("proven")
         changed = set(step.get("delete", ())) | set(step.get("restore", ()))
-        if changed:
+        if "add" in step:
+            self.recording = self.recording | {"firewalls": [*self.recording["firewalls"], step["add"]]}
+        if changed or "add" in step:
             self.deleted ^= changed
             self.first_read = self.last_read = now
         self.last_read = step.get("read", self.last_read)

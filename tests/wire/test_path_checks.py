@@ -41,10 +41,11 @@ def changed(path: str, value: object) -> dict[str, Any]:
     at: Any = body["spec"]
     for key in parents:
         at = at[int(key)] if isinstance(at, list) else at[key]
+    key = int(last) if isinstance(at, list) else last
     if value is None:
-        del at[last]
+        del at[key]
     else:
-        at[int(last) if isinstance(at, list) else last] = value
+        at[key] = value
     return body
 
 

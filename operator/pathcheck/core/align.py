@@ -7,7 +7,7 @@ that reason, and a new reading is asked for; the verdict follows the observation
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pathcheck.model.checks import PathCheck
@@ -20,33 +20,40 @@ _ARRIVED = frozenset({Observation.REACHED, Observation.REFUSED})
 SETTLING = timedelta(seconds=5)
 
 
-def align(
-    explanation: Explanation, seen: Seen, check: PathCheck, firewall: Firewall, now: datetime
-) -> tuple[Explanation, bool]:
-    """The explanation as far as it may be used here, and whether a newer reading of the firewall is wanted."""
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """The explanation as far as it may be used here.
+
+    `outdated`: a newer reading is wanted. `settling`: the rules changed less than a round ago.
+    """
+
+    explanation: Explanation
+    outdated: bool = False
+    settling: bool = False
+
+
+def align(explanation: Explanation, seen: Seen, check: PathCheck, firewall: Firewall, now: datetime) -> Aligned:
+    """What of this prediction may be held against this observation."""
     if seen.since is None or firewall.last_read is None or firewall.first_read is None:
-        return explanation, False
+        return Aligned(explanation)
     if explanation.prediction is Prediction.UNDETERMINED:
-        return explanation, firewall.last_read < seen.since
-    arrived = seen.observation in _ARRIVED
+        return Aligned(explanation, outdated=firewall.last_read < seen.since)
     if seen.observation is Observation.UNMEASURED:
-        return explanation, False
-    if arrived != (check.expectation is Expectation.REACHABLE):
-        # A violation: only a reading made since it began can explain it.
-        if firewall.last_read >= seen.since:
-            return explanation, False
+        return Aligned(explanation)
+    arrived = seen.observation in _ARRIVED
+    violated = arrived != (check.expectation is Expectation.REACHABLE)
+    if violated and firewall.last_read < seen.since:
+        # Only a reading made since it began can explain a violation.
         age = round((seen.since - firewall.last_read).total_seconds(), 1)
-        return _undetermined(f"the firewall was last read {age} s before this began"), True
+        return Aligned(_undetermined(f"the firewall was last read {age} s before this began"), outdated=True)
     agrees = arrived == (explanation.prediction is Prediction.PERMITTED)
-    # As expected, yet predicted otherwise: believe the contradiction only when a whole round fits behind the rules' last change,
-    # since a transition is reported at once but not before its round is over.
-    round_length = timedelta(
-        seconds=check.cadence.interval_seconds, milliseconds=2 * check.cadence.timeout_milliseconds
-    )
-    if not agrees and now - firewall.first_read < round_length + SETTLING:
-        return _undetermined("the firewall's rules changed less than a round ago"), False
-    return explanation, False
+    # Believe a contradiction only when a whole round fits behind the rules' last change: a transition is reported at once, but not
+    # before its round is over.
+    patience = timedelta(milliseconds=2 * check.cadence.timeout_milliseconds) + SETTLING
+    if not agrees and now - firewall.first_read < timedelta(seconds=check.cadence.interval_seconds) + patience:
+        return Aligned(_undetermined("the firewall's rules changed less than a round ago"), settling=True)
+    return Aligned(explanation)
 
 
 def _undetermined(why: str) -> Explanation:
-    return replace(Explanation(Prediction.UNDETERMINED), why=why)
+    return Explanation(Prediction.UNDETERMINED, why=why)

@@ -4,13 +4,14 @@
     Upheld     any violated → False; else any unknown → Unknown; else True
     Ready      the summary for gates (kstatus): True only if the other three are
 
-While a proof is pending and nothing is violated yet, the conditions stay as they are: a moment later they will be right.
+While a proof is pending and nothing is violated yet, the status stays as it is: a moment later it will be right. The same while
+every violation's cause is settling: the rule that mends it was read a moment ago, and packets that arrive again are a round away.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pathcheck.model.checks import PathCheck
 from pathcheck.model.findings import (
@@ -30,6 +31,8 @@ from pathcheck.model.words import ConditionStatus, Observation, Reason, Verdict
 MAX_FINDINGS = 16
 MAX_WORST = 32
 _WORST_FIRST = {Verdict.VIOLATED: 0, Verdict.UNKNOWN: 1, Verdict.UPHELD: 2}
+# A probe pod's image may have to be pulled; a check that is not complete after this says so with an Event.
+STARTING = timedelta(seconds=60)
 _ANNOUNCED = ("Accepted", "Upheld")
 
 
@@ -47,11 +50,10 @@ def conclude(
     counts = _counts(judgements, plan.beyond)
     before = check.status
     accepted = _accepted(plan)
-    pending = any(j.seen.pending for j in judgements)
-    if pending and not counts.violated and before is not None and before.observed_generation == check.generation:
+    if before is not None and before.observed_generation == check.generation and _holds(before, judgements):
         return before, ()
-    measured = _measured(check, judgements, counts)
-    upheld = _upheld(check, plan, counts, findings)
+    measured = _measured(check, judgements, counts, now)
+    upheld = _upheld(check, plan, counts, findings, measured)
     ready = _ready(accepted, measured, upheld)
     conditions = tuple(_dated(c, before, now) for c in (accepted, measured, upheld, ready))
     status = Status(
@@ -66,6 +68,14 @@ def conclude(
         firewall=firewall,
     )
     return status, tuple(_announcements(check, before, status, findings, fix_lines))
+
+
+def _holds(before: Status, judgements: Sequence[Judgement]) -> bool:
+    violated = [j for j in judgements if j.verdict is Verdict.VIOLATED]
+    if not violated:
+        return any(j.seen.pending for j in judgements)
+    upheld = before.condition("Upheld")
+    return upheld is not None and upheld.status is ConditionStatus.FALSE and all(j.settling for j in violated)
 
 
 def _counts(judgements: Sequence[Judgement], beyond: int) -> Counts:
@@ -85,7 +95,7 @@ def _accepted(plan: Plan) -> Draft:
     return "Accepted", ConditionStatus.FALSE, first.reason, f"{first.problem}{more}"
 
 
-def _measured(check: PathCheck, judgements: Sequence[Judgement], counts: Counts) -> Draft:
+def _measured(check: PathCheck, judgements: Sequence[Judgement], counts: Counts, now: datetime) -> Draft:
     unmeasured = [j for j in judgements if j.seen.observation is Observation.UNMEASURED]
     missing = len(unmeasured) + counts.asked - len(judgements)
     if counts.asked and not missing:
@@ -94,17 +104,21 @@ def _measured(check: PathCheck, judgements: Sequence[Judgement], counts: Counts)
         return "Measured", ConditionStatus.UNKNOWN, Reason.NOT_ACCEPTED, "there is nothing to measure, see Accepted"
     why = f"; {unmeasured[0].flow}: {unmeasured[0].seen.detail}" if unmeasured else "; see Accepted"
     message = f"{missing} of {counts.asked} flows are not measured{why}"
-    if missing == counts.asked and _never_measured(check):
+    if _still_starting(check, now):
         return "Measured", ConditionStatus.FALSE, Reason.NOT_YET_MEASURED, message
     return "Measured", ConditionStatus.FALSE, Reason.INCOMPLETE, message
 
 
-def _never_measured(check: PathCheck) -> bool:
+def _still_starting(check: PathCheck, now: datetime) -> bool:
+    """Never complete so far as it is written now, and not for long: what is missing then is no news yet."""
     measured = check.status.condition("Measured") if check.status is not None else None
-    return measured is None or measured.reason in (Reason.NOT_YET_MEASURED, Reason.NOT_ACCEPTED)
+    edited = check.status is not None and check.status.observed_generation != check.generation
+    if measured is None or edited or measured.reason is Reason.NOT_ACCEPTED:
+        return True
+    return measured.reason is Reason.NOT_YET_MEASURED and now - measured.last_transition < STARTING
 
 
-def _upheld(check: PathCheck, plan: Plan, counts: Counts, findings: Sequence[Finding]) -> Draft:
+def _upheld(check: PathCheck, plan: Plan, counts: Counts, findings: Sequence[Finding], measured: Draft) -> Draft:
     if counts.violated:
         reason, sentence = _first(findings, Verdict.VIOLATED)
         return (
@@ -117,7 +131,7 @@ def _upheld(check: PathCheck, plan: Plan, counts: Counts, findings: Sequence[Fin
         return "Upheld", ConditionStatus.UNKNOWN, Reason.NOT_ACCEPTED, f"nothing can be asked: {_accepted(plan)[3]}"
     if counts.unknown:
         reason, sentence = _first(findings, Verdict.UNKNOWN)
-        if reason is Reason.UNMEASURED and counts.unknown == counts.asked and _never_measured(check):
+        if reason is Reason.UNMEASURED and measured[2] is Reason.NOT_YET_MEASURED:
             reason = Reason.NOT_YET_MEASURED
         return (
             "Upheld",

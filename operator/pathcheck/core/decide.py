@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from ipaddress import collapse_addresses
 
-from pathcheck.core.align import align
+from pathcheck.core.align import Aligned, align
 from pathcheck.core.assign import assign
 from pathcheck.core.conclude import conclude
 from pathcheck.core.group import group
@@ -33,10 +33,11 @@ def decide_check(snapshot: Snapshot, name: str, spell: Callable[[Fix], str]) -> 
     read_firewall = False
     for asked in planned.asked:
         seen, unproven = observe(asked, snapshot.probes, snapshot.pods, snapshot.now, snapshot.heartbeat_seconds)
-        explanation, outdated = _explain(asked, seen, check, snapshot)
-        judgements.append(judge(asked.flow, check.expectation, explanation, seen))
+        aligned = _explain(asked, seen, check, snapshot)
+        judgement = judge(asked.flow, check.expectation, aligned.explanation, seen)
+        judgements.append(replace(judgement, at_firewall=asked.at_firewall, settling=aligned.settling))
         prove |= unproven
-        read_firewall |= outdated
+        read_firewall |= aligned.outdated
     sources = pod_ranges(snapshot, planned.sources)
     findings = group(judgements, snapshot.firewall, sources)
     findings = tuple(_with_fix(f, check, planned, snapshot, sources) for f in findings)
@@ -52,7 +53,7 @@ def decide_check(snapshot: Snapshot, name: str, spell: Callable[[Fix], str]) -> 
         announcements=announcements,
         prove=frozenset(prove),
         read_firewall=read_firewall,
-        look_again_seconds=PATIENCE.total_seconds() if prove else None,
+        look_again_seconds=PATIENCE.total_seconds() if prove or any(j.settling for j in judgements) else None,
         nodes=planned.nodes,
     )
 
@@ -82,18 +83,17 @@ def _plan(snapshot: Snapshot, check: PathCheck) -> Plan:
     return plan(check, snapshot.nodes, snapshot.services, snapshot.backends, snapshot.pods)
 
 
-def _explain(asked: Asked, seen: Seen, check: PathCheck, snapshot: Snapshot) -> tuple[Explanation, bool]:
+def _explain(asked: Asked, seen: Seen, check: PathCheck, snapshot: Snapshot) -> Aligned:
     if isinstance(snapshot.firewall, Unavailable):
-        return Explanation(Prediction.UNDETERMINED, why=_said(snapshot.firewall)), False
+        return Aligned(Explanation(Prediction.UNDETERMINED, why=_said(snapshot.firewall)))
     if not asked.at_firewall or not all(f.source.known and f.destination.known for f in asked.at_firewall):
-        return Explanation(Prediction.UNDETERMINED, why="an end of the path has no address yet"), False
+        return Aligned(Explanation(Prediction.UNDETERMINED, why="an end of the path has no address yet"))
     explanation = _fold([predict(flow, snapshot.firewall) for flow in asked.at_firewall], asked.at_firewall)
-    explanation, outdated = align(explanation, seen, check, snapshot.firewall, snapshot.now)
-    if outdated and snapshot.firewall_trouble is not None:
-        explanation = replace(
-            explanation, why=f"{explanation.why}, and cannot be read now: {_said(snapshot.firewall_trouble)}"
-        )
-    return explanation, outdated
+    aligned = align(explanation, seen, check, snapshot.firewall, snapshot.now)
+    if aligned.outdated and snapshot.firewall_trouble is not None:
+        why = f"{aligned.explanation.why}, and cannot be read now: {_said(snapshot.firewall_trouble)}"
+        return replace(aligned, explanation=replace(aligned.explanation, why=why))
+    return aligned
 
 
 def _fold(explanations: Sequence[Explanation], flows: Sequence[Flow]) -> Explanation:

@@ -73,11 +73,8 @@ def _sentence(
     first = members[0]
     what = _flows([m.flow for m in members])
     why = first.explanation.why
-    cause = (
-        describe([m.flow for m in members], first.explanation, firewall, sources)
-        if isinstance(firewall, Firewall)
-        else why
-    )
+    crossing = [flow for m in members for flow in m.at_firewall or (m.flow,)]
+    cause = describe(crossing, first.explanation, firewall, sources) if isinstance(firewall, Firewall) else why
     detail = f" ({first.seen.detail})" if first.seen.detail else ""
     match reason:
         case Reason.BLOCKED_BY_FIREWALL:

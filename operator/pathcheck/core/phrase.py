@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from ipaddress import collapse_addresses, ip_network
+from ipaddress import ip_network
 
 from pathcheck.core.near_misses import l4_of, listed, remote_of
 from pathcheck.model.firewall import Explanation, Firewall, Interface
@@ -53,9 +53,8 @@ def _ranges(flows: Sequence[Flow], firewall: Firewall, sources: Sequence[Range])
         own = range_of(flow.source, firewall)
         wider = next((r for r in sources if flow.source.address in r), own)
         found.add(wider if own.num_addresses == 1 else own)
-    v4 = collapse_addresses(r for r in found if r.version == 4)
-    v6 = collapse_addresses(r for r in found if r.version == 6)
-    return (*v4, *v6)
+    # Not merged: people know their nodes' ranges, and two neighbours' /24 would read as a /23 that nobody has seen before.
+    return sorted(found, key=lambda r: (r.version, r))
 
 
 def _targets(flows: Sequence[Flow], firewall: Firewall) -> str:

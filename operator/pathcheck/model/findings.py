@@ -26,7 +26,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One flow: what was seen, what was predicted, what we hold, and why."""
+    """One flow: what was seen, what was predicted, what we hold, and why.
+
+    `at_firewall` are the flows that the prediction is about. `settling`: the firewall changed less than a round ago, so that what was
+    seen and what is predicted may not belong together yet.
+    """
 
     flow: Flow
     seen: Seen
@@ -34,6 +38,8 @@ class Judgement:
     verdict: Verdict
     reason: Reason | None = None
     note: Reason | None = None
+    at_firewall: tuple[Flow, ...] = ()
+    settling: bool = False
 
 
 @dataclass(frozen=True, slots=True)
