@@ -41,11 +41,11 @@ def changed(path: str, value: object) -> dict[str, Any]:
     at: Any = body["spec"]
     for key in parents:
         at = at[int(key)] if isinstance(at, list) else at[key]
-    key = int(last) if isinstance(at, list) else last
+    place: Any = int(last) if isinstance(at, list) else last
     if value is None:
-        del at[key]
+        del at[place]
     else:
-        at[key] = value
+        at[place] = value
     return body
 
 
