@@ -82,7 +82,7 @@ def test_a_question_in_parts_is_answered(loop: Loop) -> None:
     [
         ("who speaks another protocol", b"GET / HTTP/1.1\r\n"),
         ("who sends too much", b"PCk1" + bytes(200)),
-        ("who does not have the key", echo(b"guessed", "tcp/53").ask),
+        ("who does not have the key", echo(b"guessed", "tcp/53", bytes(16)).ask),
     ],
 )
 def test_strangers_are_hung_up_on(loop: Loop, sentence: str, data: bytes) -> None:
