@@ -6,11 +6,14 @@ Both are clients that nobody here wrote, and both take the command as it is prin
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import shutil
 import subprocess
+import urllib.request
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from e2e.lab.topology import LOCAL_COMPUTE_PORT, PROJECT
@@ -61,6 +64,17 @@ def restore_story() -> None:
 def delete(name: str) -> str:
     """The command that deletes a rule, as the story's author typed it."""
     return f"gcloud compute firewall-rules delete {name} --quiet"
+
+
+def changed_at() -> float:
+    """When the emulator answered the last change of a rule, in seconds since the epoch: from then on packets obey it.
+
+    A client's own start-up (gcloud needs a second) is no part of how long anything took to be noticed.
+    """
+    with urllib.request.urlopen(f"http://127.0.0.1:{LOCAL_COMPUTE_PORT}/lab/requests") as answer:
+        requests = json.load(answer)["requests"]
+    last = next(r for r in reversed(requests) if r["method"] != "GET" and "/global/firewalls" in r["path"])
+    return datetime.fromisoformat(last["time"]).timestamp() + float(last["seconds"])
 
 
 def _client() -> Any:

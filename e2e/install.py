@@ -33,3 +33,8 @@ def install() -> None:
     """The manifests with the lab's overlay, until the operator is ready."""
     kubectl("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "manifests" / "lab"))
     kubectl("-n", NAMESPACE, "rollout", "status", "deployment/pathcheck-operator", "--timeout=120s")
+
+
+def apply_examples() -> None:
+    """The story's three PathChecks."""
+    kubectl("apply", *(word for path in EXAMPLES for word in ("-f", str(path))))

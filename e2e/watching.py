@@ -14,7 +14,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Change:
-    """One state of one PathCheck and when (time.monotonic) we were told of it."""
+    """One state of one PathCheck and when (seconds since the epoch) we were told of it."""
 
     at: float
     body: dict[str, Any]
@@ -81,7 +81,7 @@ class Watch:
     def _add(self, event: dict[str, Any]) -> None:
         with self._news:
             name = event["object"]["metadata"]["name"]
-            self.history.setdefault(name, []).append(Change(time.monotonic(), event["object"]))
+            self.history.setdefault(name, []).append(Change(time.time(), event["object"]))
             self._news.notify_all()
 
     def wait_for(
@@ -124,3 +124,8 @@ def is_false(change: Change) -> bool:
 def names_the_rule(change: Change) -> bool:
     """Upheld=False because of the firewall, with the rule."""
     return change.upheld() == ("False", "BlockedByFirewall") and change.findings[0].get("rule") != ""
+
+
+def violated(count: int) -> Callable[[Change], bool]:
+    """So many flows are violated."""
+    return lambda change: change.counts.get("violated") == count

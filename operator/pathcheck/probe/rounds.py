@@ -83,12 +83,13 @@ class Round:
 class _Course:
     """One dial over time."""
 
-    __slots__ = ("dial", "rounds", "timer")
+    __slots__ = ("dial", "rounds", "spread", "timer")
 
     def __init__(self, dial: Dial) -> None:
         self.dial = dial
         self.rounds: set[Round] = set()
         self.timer: Timer | None = None
+        self.spread = False
 
 
 class Rounds:
@@ -130,19 +131,21 @@ class Rounds:
                 self._next(course, self._roll() * FIRST_WITHIN)
 
     def again(self) -> None:
-        """A round of every dial now. Rounds under way go on: giving them up would put off a silence for as long as proofs are asked."""
+        """A round of every dial now, beside the usual ones: those under way go on, since giving them up would put off a silence for as
+        long as proofs are asked, and those to come stay where they are, since all dials in step would see nothing in between."""
         for course in list(self._courses.values()):
             self._begin(course)
 
     def _next(self, course: _Course, seconds: float) -> None:
         if course.timer is not None:
             course.timer.cancel()
-        course.timer = self._timing.call_later(seconds, lambda: self._begin(course))
+        course.timer = self._timing.call_later(seconds, lambda: self._due(course))
+
+    def _due(self, course: _Course) -> None:
+        course.timer = None
+        self._begin(course)
 
     def _begin(self, course: _Course) -> None:
-        if course.timer is not None:
-            course.timer.cancel()
-            course.timer = None
         began, wall = self._timing.now(), self._wall()
         round_ = Round(
             self._timing, course.dial, self._try_once, lambda outcome: self._ended(course, round_, began, wall, outcome)
@@ -153,6 +156,10 @@ class Rounds:
     def _ended(self, course: _Course, round_: Round, began: float, wall: float, outcome: Outcome) -> None:
         course.rounds.discard(round_)
         if not course.rounds and course.timer is None:
-            interval = course.dial.interval * (1 - SPREAD + 2 * SPREAD * self._roll())
+            # All dials of an assignment begin together; after that each falls anywhere in its interval. With many dials some round is
+            # then always about to begin, and a fault that meets many is seen much sooner than after an interval.
+            share = 1 - SPREAD + 2 * SPREAD * self._roll() if course.spread else self._roll()
+            course.spread = True
+            interval = course.dial.interval * share
             self._next(course, max(0.0, began + interval - self._timing.now()))
         self._concluded(course.dial.id, began, wall, outcome)
