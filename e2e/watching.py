@@ -46,7 +46,8 @@ class Watch:
         self._environment = {**os.environ, **environment}
         self._news = threading.Condition()
         self.history: dict[str, list[Change]] = {}
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._reader = threading.Thread(target=self._read, daemon=True)
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -54,15 +55,17 @@ class Watch:
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            text=True,
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         assert self._process is not None
+        assert self._process.stdout is not None
         self._process.terminate()
         self._process.wait()
+        self._reader.join()
+        self._process.stdout.close()
 
     def _read(self) -> None:
         assert self._process is not None

@@ -119,7 +119,9 @@ def _with_fix(
         return finding
     assert finding.verdict is Verdict.VIOLATED  # the table has this reason in violated cells only
     dialled = set(finding.flows)
-    blocked = [flow for asked in planned.asked if asked.flow in dialled for flow in asked.at_firewall]
+    seen_blocked = [flow for asked in planned.asked if asked.flow in dialled for flow in asked.at_firewall]
+    # Also what will be seen blocked within a round: who types the first printed fix must not have to type a second.
+    all_blocked = [flow for asked in planned.asked for flow in asked.at_firewall if _blocked(flow, snapshot.firewall)]
     isolated = [
         flow
         for other in snapshot.checks.values()
@@ -128,7 +130,16 @@ def _with_fix(
         for flow in asked.at_firewall
         if flow.source.known and flow.destination.known
     ]
-    return replace(finding, fix=propose(check.name, blocked, sources, isolated, snapshot.firewall))
+    for blocked in (all_blocked, seen_blocked):
+        fix = propose(check.name, blocked, sources, isolated, snapshot.firewall)
+        if fix is not None:
+            return replace(finding, fix=fix)
+    return finding
+
+
+def _blocked(flow: Flow, firewall: Firewall) -> bool:
+    known = flow.source.known and flow.destination.known
+    return known and predict(flow, firewall).prediction is Prediction.BLOCKED
 
 
 def _state(firewall: Firewall | Unavailable) -> FirewallState | None:
