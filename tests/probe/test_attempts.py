@@ -68,10 +68,11 @@ def test_a_closed_tcp_port_refuses(loop: Loop) -> None:
     assert outcome(loop, dial("Echo", f"tcp/{free_port(TCP)}")) == (REFUSED, "connection refused", None)
 
 
-def test_a_closed_udp_port_refuses(loop: Loop) -> None:
+@pytest.mark.parametrize("address", [THERE, HERE], ids=["of another host", "of its own"])
+def test_a_closed_udp_port_refuses(loop: Loop, address: str) -> None:
     """Port unreachable, and who said so."""
-    said = outcome(loop, dial("Echo", f"udp/{free_port(UDP)}"))
-    assert said == (REFUSED, f"port unreachable, says {THERE}", None)
+    said = outcome(loop, dial("Echo", f"udp/{free_port(UDP, address)}", address))
+    assert said == (REFUSED, f"port unreachable, says {address}", None)
 
 
 def test_a_listener_that_does_not_answer_datagrams_is_silent(loop: Loop) -> None:

@@ -11,7 +11,6 @@ import socket
 import sys
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Mapping
 
@@ -77,7 +76,7 @@ def main() -> int:
     try:
         return run(settings)
     except Exception as error:  # nothing may end this program without a word
-        traceback.print_exc()
+        sys.excepthook(type(error), error, error.__traceback__)  # the traceback module would cost half a MiB
         return _last_words(f"{type(error).__name__}: {error}", 1)
 
 

@@ -212,10 +212,10 @@ class Attempt:
             if code in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM, errno.ECONNRESET):
                 return REJECTED, _name(error)
             return UNMEASURED, _name(error)
-        if origin < FROM_ICMP or offender == self._source:
-            return UNMEASURED, f"{what or _name(error)}, says this node"
         if code == errno.ECONNREFUSED and offender == self._dial.address:
             return REFUSED, f"{what or _name(error)}, says {offender}"
+        if origin < FROM_ICMP or offender == self._source:
+            return UNMEASURED, f"{what or _name(error)}, says this node"
         return REJECTED, f"{what or _name(error)}, says {offender}"
 
     def _end(self, observation: str, detail: str) -> None:
