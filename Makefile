@@ -3,7 +3,7 @@
 SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: help venv lock crds test lint types contracts unit goldens e2e demo bench lab-up lab-down lab-status lab-shell clean
+.PHONY: help venv lock crds test lint types contracts unit goldens e2e demo picture bench lab-up lab-down lab-status lab-shell clean
 
 help: ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ e2e: venv ## the story on the real cluster (root)
 
 demo: venv ## break a real cluster and see the sentence
 	$(BIN)/python -m e2e.demo
+
+picture: venv ## run the demo and put what it printed into the README
+	$(BIN)/python -m e2e.picture
 
 bench: venv ## ratios against a baseline measured in the same run
 	$(BIN)/python -m benchmarks

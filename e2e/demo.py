@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -217,8 +218,9 @@ def show(command: str) -> None:
 
 
 def tell(command: str, style: str = "bold") -> None:
-    """A command line, unbroken, so that it can be copied."""
-    console.print(f"  $ {command}", style=style, markup=False, soft_wrap=True)
+    """A command that can be copied: a long one goes on in the next line, as a shell reads it."""
+    lines = textwrap.wrap(command, console.width - 8, break_long_words=False, break_on_hyphens=False)
+    console.print("  $ " + " \\\n      ".join(lines), style=style, markup=False)
 
 
 def step(text: str) -> None:
