@@ -13,7 +13,7 @@ from pathcheck.model.cluster import ProbePod
 from pathcheck.model.findings import Seen
 from pathcheck.model.flows import L4
 from pathcheck.model.plans import Asked
-from pathcheck.model.probing import ListenerState, PathProbe
+from pathcheck.model.probing import ListenerState, PathProbe, Result
 from pathcheck.model.words import Observation
 from tests.builders import TO_KUBE_DNS, bound, check, kube_dns, l4, nodes, path_probe, pod, pods, result, seconds
 
@@ -81,14 +81,41 @@ def test_a_refusal_in_the_name_of_a_listener_that_is_up_is_a_rejection() -> None
     assert looked_at(dialer, witness) == (expected, NOTHING)
 
 
-def test_a_service_that_refuses_needs_no_proof() -> None:
-    """A workload's own closed port answered: the packets crossed."""
+TCP_DNS = "dns tcp/53"
+
+
+def refusal(*control: Result) -> tuple[Seen, frozenset[str]]:
+    """What holds when kube-dns' address refuses node-2 since 5 s, and node-1 says this of the backend."""
     services, backends = kube_dns()
     to_service = check(to=TO_KUBE_DNS, traffic=(l4("tcp/53"),))
     planned = plan(to_service, nodes("node-1", "node-2"), services, backends, pods("node-1", "node-2"))
     of = next(a for a in planned.asked if a.dialer == "node-2")
-    dialer = path_probe("node-2", result("dns tcp/53 10.27.240.10", REFUSED, 5), time=6)
-    assert looked_at(dialer, None, of=of) == (Seen(REFUSED, seconds(5), seconds(5)), NOTHING)
+    dialer = path_probe("node-2", result(f"{TCP_DNS} 10.27.240.10", REFUSED, 5), time=6)
+    return looked_at(dialer, path_probe("node-1", *control, time=6), at=8, of=of)
+
+
+def test_a_workloads_closed_port_needs_no_proof_that_it_is_open() -> None:
+    """The packets crossed: that its own node finds it closed, too, is no reason not to say so."""
+    expected = (Seen(REFUSED, seconds(5), seconds(5)), NOTHING)
+    assert refusal(result(f"{TCP_DNS} 10.24.9.31", REFUSED, 4, 6)) == expected
+    assert refusal(result(f"{TCP_DNS} 10.24.9.31", REACHED, 0, 6)) == expected
+
+
+def test_a_refusal_from_before_the_backend_came_is_asked_for_anew() -> None:
+    """CoreDNS moved: kube-proxy refused as long as there was no endpoint, and nothing is said until node-2 has asked the new one."""
+    expected = Seen(Observation.UNMEASURED, seconds(5), seconds(5), "its target is being proven up", pending=True)
+    assert refusal(result(f"{TCP_DNS} 10.24.9.31", REACHED, 6, 6)) == (expected, frozenset({"node-2"}))
+
+
+@pytest.mark.parametrize("observation", [SILENT, REFUSED])
+def test_a_probe_that_came_back_after_the_latest_round_did_not_die_of_the_path(observation: Observation) -> None:
+    """A container that restarted at the same address is up since 7 s: the round at 5 s says nothing of the path."""
+    dialer = path_probe("node-2", result(PEER, observation, 5), time=6)
+    witness = path_probe("node-1", result(SELF, REACHED, 7, 8), time=8, listeners=bound("udp/53"))
+    expected = Seen(Observation.UNMEASURED, seconds(5), seconds(5), "its target is being proven up", pending=True)
+    assert looked_at(dialer, witness, at=8) == (expected, frozenset({"node-2"}))
+    why = "node-2 has not dialled it since the target on node-1 came up"
+    assert looked_at(dialer, witness, at=9.5) == (Seen(Observation.UNMEASURED, detail=why), frozenset({"node-2"}))
 
 
 def test_a_dead_backend_is_not_a_dead_path() -> None:

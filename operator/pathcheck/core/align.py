@@ -42,11 +42,11 @@ def align(explanation: Explanation, seen: Seen, check: PathCheck, firewall: Fire
         return Aligned(explanation)
     arrived = seen.observation in _ARRIVED
     violated = arrived != (check.expectation is Expectation.REACHABLE)
-    if violated and firewall.last_read < seen.since:
-        # Only a reading made since it began can explain a violation.
+    agrees = arrived == (explanation.prediction is Prediction.PERMITTED)
+    if (violated or not agrees) and firewall.last_read < seen.since:
+        # Only a reading made since it began can explain a violation, or be contradicted by what is seen.
         age = round((seen.since - firewall.last_read).total_seconds(), 1)
         return Aligned(_undetermined(f"the firewall was last read {age} s before this began"), outdated=True)
-    agrees = arrived == (explanation.prediction is Prediction.PERMITTED)
     # Believe a contradiction only when a whole round fits behind the rules' last change: a transition is reported at once, but not
     # before its round is over.
     patience = timedelta(milliseconds=2 * check.cadence.timeout_milliseconds) + SETTLING

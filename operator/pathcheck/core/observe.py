@@ -1,13 +1,15 @@
 """What did we see, and does it count?
 
-An answer always counts. Anything else counts only if the dialer itself works and the target was proven up *after* the trouble
-began: by the control dials of the probe on the target's own node, which never cross the firewall. A dead pod, a node without
-power or a probe that stopped reporting is then `unmeasured` with the reason, never a violated path.
+An answer always counts. Anything else counts only if the dialer itself works and the target was up all the while: proven by the
+control dials of the probe on the target's own node, which never cross the firewall. A dead pod, a node without power or a probe
+that stopped reporting is then `unmeasured` with the reason, never a violated path.
 
-    dialer      ├── reached ──┤ silent since s ────────────────▶
-    witness     ├── control dial reached at w ──▶        counts if w ≥ s; else the proof is asked for (pending), and if it does
-                                                          not come within PATIENCE, the silence is unmeasured
-Clocks of two nodes are compared here: they may differ by as much as a round's interval before a verdict could be wrong.
+    dialer      ├── reached ──┤ silent since s ── latest round at a ──▶
+    witness     u ── control dial reached since u, at w ──────────────▶    counts if w ≥ s and u ≤ a
+
+Where w < s the witness is asked for a proof, and where u > a (a pod or a backend came back after the latest round) the dialer for
+another round: pending, and unmeasured if it does not come within PATIENCE. Clocks of two nodes are compared here: they may differ
+by as much as a round's interval before a verdict could be wrong.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ def observe(
     now: datetime,
     heartbeat_seconds: int,
 ) -> tuple[Seen, frozenset[str]]:
-    """What holds of one flow, and the nodes whose proof is missing for it."""
+    """What holds of one flow, and the nodes that must dial anew before it can be said."""
     if asked.dial is None:
         return _unmeasured(asked.trouble), frozenset()
     report, trouble = _report(asked.dialer, probes, pods, now, heartbeat_seconds)
@@ -48,9 +50,11 @@ def observe(
     own = _result(report, "self")
     if own is None or own.observation is not Observation.REACHED:
         return _unmeasured(f"the probe on {asked.dialer} does not reach itself"), frozenset()
-    if result.observation is Observation.REFUSED and asked.dial.manner not in (Manner.ECHO, Manner.PING):
-        return seen, frozenset()  # a workload's own closed port: the packets crossed, nothing needs to be proven up
+    # A workload's own closed port: the packets crossed, and whether it answers its own node need not be known, only that this is
+    # no refusal from before its backends were these.
+    closed = result.observation is Observation.REFUSED and asked.dial.manner not in (Manner.ECHO, Manner.PING)
     unproven: set[str] = set()
+    why = ""
     for witness in asked.witnesses:
         proof, trouble = _report(witness.node, probes, pods, now, heartbeat_seconds)
         if proof is None:
@@ -62,9 +66,13 @@ def observe(
         control = _result(proof, witness.result_id)
         if control is None or control.at < result.since:
             unproven.add(witness.node)
-        elif control.observation is not Observation.REACHED:
+            why = f"the target on {witness.node} was not proven up since it became {result.observation}"
+        elif not closed and control.observation is not Observation.REACHED:
             why = f"{_target(asked, witness)} on {witness.node} does not answer on its own node either ({control.observation})"
             return _unmeasured(why), frozenset()
+        elif control.since > result.at:
+            unproven.add(asked.dialer)
+            why = f"{asked.dialer} has not dialled it since the target on {witness.node} came up"
     if unproven:
         # The dialer's clock for `since`, ours for `now`: a report is written within a round of what it says.
         waited = now - max(result.since, report.time)
@@ -72,11 +80,8 @@ def observe(
             return Seen(
                 Observation.UNMEASURED, result.since, result.at, "its target is being proven up", True
             ), frozenset(unproven)
-        where = ", ".join(sorted(unproven))
-        return _unmeasured(f"the target on {where} was not proven up since it became {result.observation}"), frozenset(
-            unproven
-        )
-    if result.observation is Observation.REFUSED:
+        return _unmeasured(why), frozenset(unproven)
+    if result.observation is Observation.REFUSED and not closed:
         # Our own listener was proven up: it did not refuse, something on the way did in its name.
         detail = f"refused, although the listener on {asked.witnesses[0].node} is up"
         return Seen(Observation.REJECTED, result.since, result.at, result.detail or detail), frozenset()
