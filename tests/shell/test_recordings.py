@@ -79,7 +79,7 @@ async def after(*answers: Raw | NotRead) -> tuple[Recordings, int]:
 async def test_nothing_was_read_yet() -> None:
     """Before the first reading there is a reason in the firewall's place."""
     recordings = Recordings(SETTINGS, lambda: SCOPE, Scripted())
-    assert recordings.current == Unavailable("the firewall has not been read yet")
+    assert recordings.current == Unavailable("the firewall has not been read yet", pending=True)
 
 
 async def test_switched_off() -> None:

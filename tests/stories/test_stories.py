@@ -19,7 +19,7 @@ from pathcheck.core.decide import decide_check, decide_fleet
 from pathcheck.model.findings import Status
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.probing import PathProbe, Report, Result
-from pathcheck.model.situation import CheckDecision, Snapshot
+from pathcheck.model.situation import CheckDecision, Snapshot, Unavailable
 from pathcheck.model.words import Observation
 from pathcheck.wire.firewall_rules import firewall_of
 from pathcheck.wire.gcloud import command
@@ -44,6 +44,7 @@ class World:
     reports: dict[str, Report] = field(default_factory=dict)
     first_read: float = 0
     last_read: float = 0
+    unread: Unavailable | None = None
 
     def take(self, step: dict[str, Any]) -> CheckDecision:
         now = step["at"]
@@ -57,6 +58,7 @@ class World:
             self.deleted ^= changed
             self.first_read = self.last_read = now
         self.last_read = step.get("read", self.last_read)
+        self.unread = Unavailable(**step["unread"]) if "unread" in step else None
         # Two rounds: probe pods and their assignments first, then what they report.
         for node, assignment in decide_fleet(self.snapshot(now)).assignments.items():
             if node in self.pods and node not in step.get("late", ()):
@@ -95,7 +97,7 @@ class World:
             probes={},
             pods=pods(*self.pods) if self.pods else {},
             checks={check.name: check},
-            firewall=self.firewall(),
+            firewall=self.unread or self.firewall(),
         )
         assignments = decide_fleet(snapshot).assignments
         probes = {n: PathProbe(n, f"probe-uid-{n}", a, self.reports.get(n)) for n, a in assignments.items()}

@@ -24,7 +24,8 @@ SETTLING = timedelta(seconds=5)
 class Aligned:
     """The explanation as far as it may be used here.
 
-    `outdated`: a newer reading is wanted. `settling`: the rules changed less than a round ago.
+    `outdated`: a newer reading is wanted. `settling`: the rules changed less than a round ago, or
+    are being read for the first time.
     """
 
     explanation: Explanation

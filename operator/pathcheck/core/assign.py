@@ -1,4 +1,8 @@
-"""Who dials and who listens: the plans of all checks, folded into one assignment a node."""
+"""Who dials and who listens: the plans of all checks, folded into one assignment a node.
+
+A probe can be told so much and no more. The smallest plans come first, so that a check which asks for too much of a node does not
+cost the others theirs; what finds no room is never dialled, and so unknown.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from datetime import datetime
 
 from pathcheck.model.flows import L4
 from pathcheck.model.plans import Plan
-from pathcheck.model.probing import Assignment, Cadence, Dial
+from pathcheck.model.probing import MAX_DIALS, MAX_LISTENERS, Assignment, Cadence, Dial
 
 
 def assign(plans: Iterable[Plan], key: str, prove_after: Mapping[str, datetime | None]) -> dict[str, Assignment]:
@@ -20,7 +24,7 @@ def assign(plans: Iterable[Plan], key: str, prove_after: Mapping[str, datetime |
     listeners: defaultdict[str, set[L4]] = defaultdict(set)
     dials: defaultdict[str, dict[str, Dial]] = defaultdict(dict)
     nodes: set[str] = set()
-    for plan in plans:
+    for plan in sorted(plans, key=lambda plan: len(plan.asked)):
         nodes |= plan.nodes
         for asked in plan.asked:
             if asked.dial is not None:
@@ -28,7 +32,7 @@ def assign(plans: Iterable[Plan], key: str, prove_after: Mapping[str, datetime |
             for witness in asked.witnesses:
                 if witness.dial is not None:
                     _add(dials[witness.node], witness.dial)
-                elif asked.flow.l4.port is not None:
+                elif asked.flow.l4.port is not None and len(listeners[witness.node]) < MAX_LISTENERS:
                     listeners[witness.node].add(asked.flow.l4)
     return {
         node: Assignment(
@@ -44,6 +48,8 @@ def assign(plans: Iterable[Plan], key: str, prove_after: Mapping[str, datetime |
 
 def _add(dials: dict[str, Dial], dial: Dial) -> None:
     had = dials.get(dial.id)
+    if had is None and len(dials) == MAX_DIALS:
+        return
     dials[dial.id] = (
         dial if had is None else Dial(dial.address, dial.l4, dial.manner, _stricter(had.cadence, dial.cadence))
     )

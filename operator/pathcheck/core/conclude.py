@@ -5,7 +5,8 @@
     Ready      the summary for gates (kstatus): True only if the other three are
 
 While a proof is pending and nothing is violated yet, the status stays as it is: a moment later it will be right. The same while
-every violation's cause is settling: the rule that mends it was read a moment ago, and packets that arrive again are a round away.
+every violation's cause is settling: the rule that mends it was read a moment ago, and packets that arrive again are a round away;
+or the operator has just started and reads the firewall for the first time, which must not lose the cause that is written there.
 """
 
 from __future__ import annotations

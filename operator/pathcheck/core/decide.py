@@ -85,7 +85,8 @@ def _plan(snapshot: Snapshot, check: PathCheck) -> Plan:
 
 def _explain(asked: Asked, seen: Seen, check: PathCheck, snapshot: Snapshot) -> Aligned:
     if isinstance(snapshot.firewall, Unavailable):
-        return Aligned(Explanation(Prediction.UNDETERMINED, why=_said(snapshot.firewall)))
+        explanation = Explanation(Prediction.UNDETERMINED, why=_said(snapshot.firewall))
+        return Aligned(explanation, settling=snapshot.firewall.pending)
     if not asked.at_firewall or not all(f.source.known and f.destination.known for f in asked.at_firewall):
         return Aligned(Explanation(Prediction.UNDETERMINED, why="an end of the path has no address yet"))
     explanation = _fold([predict(flow, snapshot.firewall) for flow in asked.at_firewall], asked.at_firewall)

@@ -15,11 +15,15 @@ from pathcheck.model.probing import Assignment, PathProbe
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """What could not be read stands in the place of the thing: why, and since when. `forbidden` names the missing permission."""
+    """What could not be read stands in the place of the thing: why, and since when. `forbidden` names the missing permission.
+
+    `pending`: it has not even been tried yet; a moment later it will be there, or not.
+    """
 
     why: str
     since: datetime | None = None
     forbidden: str = ""
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)

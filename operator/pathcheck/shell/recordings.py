@@ -200,8 +200,11 @@ class Recordings:
         self._interval = settings.firewall_interval_seconds or (5.0 if settings.compute_endpoint else 30.0)
         self._asked = asyncio.Event()
         self._failures = 0
-        why = "the firewall has not been read yet" if self._source else "reading the firewall is switched off"
-        self.current: Firewall | Unavailable = Unavailable(why)
+        self.current: Firewall | Unavailable = (
+            Unavailable("the firewall has not been read yet", pending=True)
+            if self._source
+            else Unavailable("reading the firewall is switched off")
+        )
         self.trouble: Unavailable | None = None
 
     def ask(self) -> None:
