@@ -7,8 +7,9 @@ from ipaddress import ip_address
 from pathcheck.core.assign import assign
 from pathcheck.core.plan import plan
 from pathcheck.model.checks import NodeChoice, PathCheck
+from pathcheck.model.flows import L4
 from pathcheck.model.plans import Plan
-from pathcheck.model.probing import Assignment, Cadence, Dial
+from pathcheck.model.probing import MAX_DIALS, MAX_LISTENERS, Assignment, Cadence, Dial
 from pathcheck.model.words import Manner
 from tests.builders import TO_KUBE_DNS, check, kube_dns, l4, nodes, pods, seconds
 
@@ -46,3 +47,14 @@ def test_a_backends_own_node_is_told_to_prove_it() -> None:
 def test_a_proof_that_was_asked_for_is_not_forgotten() -> None:
     """prove_after is carried over from the assignment before."""
     assert assign([planned(check(source=TWO, to=ONE))], "", {"node-1": seconds(5)})["node-1"].prove_after == seconds(5)
+
+
+def test_what_a_probe_cannot_hold_costs_the_check_that_asks_for_too_much() -> None:
+    """No more dials and listeners than the API server takes; the small check has all of its own, whatever its name."""
+    small = planned(check(source=TWO, to=ONE, traffic=(l4("udp/53"), l4("tcp/53"))))
+    ports = tuple(L4(17, port) for port in range(1000, 1000 + MAX_DIALS))
+    told = assign([planned(check(source=TWO, to=ONE, traffic=ports)), small], "", {})
+    assert len(told["node-2"].dials) == MAX_DIALS
+    assert len(told["node-1"].listeners) == MAX_LISTENERS
+    assert {asked.dial for asked in small.asked} <= set(told["node-2"].dials)
+    assert {asked.flow.l4 for asked in small.asked} <= set(told["node-1"].listeners)

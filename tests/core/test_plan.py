@@ -10,7 +10,7 @@ from pathcheck.core.plan import plan
 from pathcheck.model.checks import NodeChoice, PathCheck, Requirement, ServiceChoice
 from pathcheck.model.cluster import Service
 from pathcheck.model.firewall import Problem
-from pathcheck.model.flows import Endpoint, Flow
+from pathcheck.model.flows import L4, Endpoint, Flow
 from pathcheck.model.plans import Asked, Obstacle, Plan, Witness
 from pathcheck.model.probing import Cadence, Dial
 from pathcheck.model.words import Manner, Reason, Vantage
@@ -165,6 +165,12 @@ HEADLESS = {("kube-system", "kube-dns"): Service("kube-system", "kube-dns", None
             Reason.LIMIT_EXCEEDED,
             "spec.pairs.limit",
             "6 pairs are asked, the limit is 4: 2 are not measured",
+        ),
+        (
+            check(limit=10, traffic=tuple(L4(6, port) for port in range(1, 5001))),
+            Reason.LIMIT_EXCEEDED,
+            "spec.traffic",
+            "6 pairs are asked, with 5000 entries a check measures at most 4: 2 are not measured",
         ),
     ],
 )

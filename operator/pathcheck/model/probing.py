@@ -8,6 +8,10 @@ from datetime import datetime
 from pathcheck.model.flows import L4, Address
 from pathcheck.model.words import Manner, Observation
 
+# What one probe can be told: a result takes up to 300 bytes and etcd takes objects of up to 1.5 MiB.
+MAX_LISTENERS = 256
+MAX_DIALS = 4000
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Cadence:

@@ -15,12 +15,10 @@ from pydantic import AwareDatetime, Field, IPvAnyAddress, StringConstraints, Val
 from pathcheck.model import probing
 from pathcheck.model.firewall import Problem
 from pathcheck.model.flows import L4, PROTOCOL_NAMES, PROTOCOL_NUMBERS
+from pathcheck.model.probing import MAX_DIALS, MAX_LISTENERS
 from pathcheck.model.words import Manner, Observation
 from pathcheck.wire.path_checks import API_VERSION, ProtocolName, Wire, problems_of
 
-MAX_LISTENERS = 256
-# A result takes up to 300 bytes and etcd takes objects of up to 1.5 MiB.
-MAX_DIALS = 4000
 MAX_RESULTS = MAX_DIALS + MAX_LISTENERS + 2
 MAX_DETAIL = 256
 
