@@ -1,9 +1,9 @@
 # Two images: `docker build --target operator .` and `docker build --target probe .`.
 # Byte code is compiled unchecked: image builders set file times, which silently voids time-stamped byte code, and on a read-only
-# root every start would compile everything again.
+# root every start would compile everything again. -f: what is there already is time-stamped and would be left as it is.
 
 FROM python:3.11-slim AS base
-RUN python -m compileall -q --invalidation-mode unchecked-hash /usr/local/lib/python3.11
+RUN python -m compileall -q -f --invalidation-mode unchecked-hash /usr/local/lib/python3.11
 
 FROM base AS builder
 WORKDIR /src
@@ -13,10 +13,10 @@ RUN /opt/pathcheck/bin/pip install --no-cache-dir --no-compile --require-hashes 
 COPY pyproject.toml README.md ./
 COPY operator operator
 RUN /opt/pathcheck/bin/pip install --no-cache-dir --no-compile --no-deps . \
- && /opt/pathcheck/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/pathcheck/lib
+ && /opt/pathcheck/bin/python -m compileall -q -f --invalidation-mode unchecked-hash /opt/pathcheck/lib
 # The probe takes nothing from the rest of the package, so that its image has nothing else in it.
 RUN mkdir -p /probe/pathcheck && touch /probe/pathcheck/__init__.py && cp -r operator/pathcheck/probe /probe/pathcheck/ \
- && python -m compileall -q --invalidation-mode unchecked-hash /probe
+ && python -m compileall -q -f --invalidation-mode unchecked-hash /probe
 
 FROM base AS operator
 LABEL org.opencontainers.image.title="pathcheck-operator" org.opencontainers.image.licenses="Apache-2.0"

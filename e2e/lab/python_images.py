@@ -39,7 +39,7 @@ DEPENDENCIES = "usr/lib/python3/dist-packages"
 # The C library of Debian 12 is 2.36; wheels for older ones run on it.
 WHEEL_PLATFORMS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
 # Raised when a recipe below changes: the keys hold what goes in, not how.
-RECIPE = "2"
+RECIPE = "3"
 
 Known = TypeVar("Known")
 
@@ -130,7 +130,7 @@ def compile_bytecode(python: Path, directory: Path, root: Path) -> None:
     linker = next(iter(sorted(python.glob("usr/lib*/ld-linux*"))))
     libraries = ":".join(str(path) for path in python.glob("usr/lib/*-linux-gnu*"))
     interpreter = [str(linker), "--library-path", libraries, str(python / "usr" / "bin" / "python3")]
-    compileall = ["-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
+    compileall = ["-I", "-m", "compileall", "-q", "-f", "-j", "0", "--invalidation-mode", "unchecked-hash"]
     run(
         [*interpreter, *compileall, "-s", str(root), "-p", "/", str(directory)],
         environment={"PYTHONHOME": str(python / "usr"), "PATH": os.environ["PATH"]},
