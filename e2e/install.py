@@ -20,10 +20,10 @@ def environment() -> dict[str, str]:
     return lab_environment.variables(state())
 
 
-def kubectl(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
-    """kubectl's output; raises subprocess.CalledProcessError with its words in stderr."""
+def kubectl(*arguments: str, environment: Mapping[str, str] | None = None, given: str | None = None) -> str:
+    """kubectl's output, with `given` as its input; raises subprocess.CalledProcessError with its words in stderr."""
     env = {**os.environ, **(environment or lab_environment.variables(state()))}
-    done = subprocess.run(["kubectl", *arguments], env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(["kubectl", *arguments], env=env, input=given, capture_output=True, text=True, check=False)
     if done.returncode:
         raise subprocess.CalledProcessError(done.returncode, f"kubectl {' '.join(arguments)}", done.stdout, done.stderr)
     return done.stdout
