@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from google.api_core.exceptions import Unauthorized
 
-from pathcheck.shell.reader import serve
+from pathcheck.shell.reader import _read_error, serve
 from pathcheck.wire.firewall_rules import firewall_of
 from tests.recordings import PROJECT, Raw, recording, rule
 
@@ -158,6 +159,21 @@ def test_failures_have_a_kind(cloud: Cloud, failure: Any, kind: str) -> None:
     cloud.answers["global/firewalls"] = failure
     answer = read(cloud)["error"]
     assert (answer["kind"], "permission" in answer) == (kind, False)
+
+
+@pytest.mark.parametrize("path", ["aggregated/instances", "global/routes"])
+def test_credentials_that_are_not_taken_are_no_missing_permission(cloud: Cloud, path: str) -> None:
+    """401 is said as what it is, even of a list that could be done without; the client's own try to renew them ends here."""
+    cloud.answers[path] = (401, error("authError", "Invalid Credentials"))
+    why = "no usable credentials: Anonymous credentials cannot be refreshed."
+    assert read(cloud)["error"] == {"kind": "unavailable", "why": why}
+
+
+def test_credentials_that_were_renewed_in_vain() -> None:
+    """The API's 401 to the renewed ones is no missing permission either."""
+    failure = _read_error(Unauthorized("Invalid Credentials"), "compute.routes.list")  # type: ignore[no-untyped-call]
+    said = (failure.kind, str(failure), failure.permission)
+    assert said == ("unavailable", "the Compute API does not take the credentials: Invalid Credentials", "")
 
 
 @pytest.mark.parametrize("code", [429, 500, 503])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pathcheck.shell.settings import Listen, Settings, SettingsError, settings_of
+from pathcheck.shell.settings import Listen, Settings, SettingsError, settings_of, unknown_in
 
 IMAGE = {"PATHCHECK_PROBE_IMAGE": "pathcheck-probe:0.1.0"}
 
@@ -62,12 +62,12 @@ def test_everything() -> None:
         (
             "HEARTBEAT_SECONDS",
             "soon",
-            "PATHCHECK_HEARTBEAT_SECONDS Input should be a valid integer, unable to parse string as an integer, not 'soon'",
+            "PATHCHECK_HEARTBEAT_SECONDS is a whole number of seconds within 5-600, not 'soon'",
         ),
         (
             "FIREWALL_INTERVAL_SECONDS",
             "0",
-            "PATHCHECK_FIREWALL_INTERVAL_SECONDS Input should be greater than or equal to 1, not '0'",
+            "PATHCHECK_FIREWALL_INTERVAL_SECONDS is a number of seconds within 1-3600, not '0'",
         ),
     ],
 )
@@ -90,3 +90,9 @@ def test_several_wrong() -> None:
         "PATHCHECK_PROBE_IMAGE",
         "PATHCHECK_FIREWALL",
     ]
+
+
+def test_a_misspelt_variable_is_found() -> None:
+    """It would leave its setting at the default unnoticed; other programs' variables are no matter."""
+    environment = IMAGE | {"PATHCHECK_FIREWAL": "none", "PATHCHECK_LAB_DIR": "/x", "PATH": "/bin"}
+    assert unknown_in(environment) == ("PATHCHECK_FIREWAL",)

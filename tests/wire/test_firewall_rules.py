@@ -85,6 +85,8 @@ def test_a_network_of_another_project_is_another_network() -> None:
         ({"project": 7}, "project: a recording names its project"),
         ({"firewalls": None}, "firewalls: is missing"),
         ({"instances": {}}, "instances: must be a list"),
+        ({"unavailable": {"firewalls": "no permission"}}, "firewalls: could not be read: no permission"),
+        ({"unavailable": {"instances": "no permission"}}, "instances: could not be read: no permission"),
         ({"unavailable": []}, "unavailable: maps a list's name to why it could not be read"),
     ],
 )
@@ -109,22 +111,33 @@ BROKEN: list[tuple[Raw, str]] = [
     ({"allowed": [entry("icmp", "53")]}, "r: allowed: icmp has no ports"),
     ({"allowed": [entry("udp") | {"icmpTypes": [8]}]}, "r: allowed: icmpTypes is not known to this version"),
     ({"sourceRanges": ["10.0.0.0/33"]}, "r: sourceRanges: '10.0.0.0/33' does not appear to be an IPv4 or IPv6 network"),
-    ({"sourceRanges": "0.0.0.0/0"}, "r: sourceRanges: must be a list of texts"),
-    ({"targetTags": [7]}, "r: targetTags: must be a list of texts"),
+    ({"sourceRanges": "0.0.0.0/0"}, "r: sourceRanges: must be a list of texts that can be printed"),
+    ({"targetTags": [7]}, "r: targetTags: must be a list of texts that can be printed"),
     ({"disabled": "no"}, "r: disabled: must be true or false"),
-    ({"network": 7}, "r: network: must be a text"),
+    ({"network": 7}, "r: network: must be a text that can be printed"),
     ({"sourceFuture": []}, "r: sourceFuture: is not known to this version"),
+    ({"source\x1b[2J": []}, "r: 'source\\x1b[2J': is not known to this version"),
+    ({"name": "\x1b[2J"}, "firewalls[0]: name: must be a text that can be printed"),
+    (
+        {"allowed": [entry("udp", "5" * 5000)]},
+        f"r: allowed: ports '{'5' * 5000}' are not within 0-65535",
+    ),
+    (
+        {"allowed": [entry("6" * 5000)]},
+        f"r: allowed: IPProtocol '{'6' * 5000}' is neither a known name nor a number up to 255",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("change", "problem"), BROKEN, ids=[problem for _, problem in BROKEN])
+@pytest.mark.parametrize(("change", "problem"), BROKEN, ids=[problem[:80] for _, problem in BROKEN])
 def test_an_unreadable_rule_is_a_problem_and_cannot_tell(change: Raw, problem: str) -> None:
     """It names rule and field; what the rule could decide becomes undetermined, neither permitted nor blocked."""
     fw = firewall({key: value for key, value in (rule("r") | change).items() if value is not None})
     assert problem in [str(p) for p in fw.problems]
     flow = asked("10.24.12.40@node-2", "10.24.9.31@node-1", "udp/53")
     got = predict(flow, fw)
-    assert (got.prediction, got.decided_by) == (Prediction.UNDETERMINED, ("undecided:firewall:r",))
+    name = problem.partition(":")[0]
+    assert (got.prediction, got.decided_by) == (Prediction.UNDETERMINED, (f"undecided:firewall:{name}",))
 
 
 def test_an_unreadable_machine_is_a_problem() -> None:
@@ -138,6 +151,21 @@ def test_what_could_not_be_read_is_a_problem() -> None:
     """A missing permission is said, with the list it concerns."""
     fw = firewall(unavailable={"routes": "missing permission compute.routes.list"})
     assert [str(p) for p in fw.problems] == ["routes: could not be read: missing permission compute.routes.list"]
+
+
+def test_a_list_that_nobody_knows_is_a_problem() -> None:
+    """A misspelt or newer list is said, not passed over."""
+    fw = firewall_of(recording(rule("a")) | {"firewals": []})
+    assert [str(p) for p in fw.problems] == ["firewals: is not known to this version"]
+
+
+def test_what_is_nested_too_deeply_is_no_recording() -> None:
+    """The parser ends with a sentence, not with the interpreter's stack."""
+    deep: Any = "bottom"
+    for _ in range(5000):
+        deep = {"in": deep}
+    with pytest.raises(NotARecording, match="is nested too deeply"):
+        firewall_of(recording() | {"networks": [deep]})
 
 
 def test_the_revision_is_that_of_the_content() -> None:

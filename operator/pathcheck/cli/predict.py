@@ -58,6 +58,8 @@ def read(path: Path) -> Firewall:
         raise BadInput(f"--recording: {path}: {error.strerror}") from error
     except ValueError as error:
         raise BadInput(f"--recording: {path} is not JSON: {error}") from error
+    except RecursionError:
+        raise BadInput(f"--recording: {path}: is nested too deeply") from None
     if not isinstance(recording, dict):
         raise BadInput(f"--recording: {path} is not a JSON object")
     try:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
-from kubernetes.aio.config import load_incluster_config, load_kube_config
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from pathcheck.shell.ports import (
     FIELD_MANAGER,
@@ -47,8 +47,17 @@ async def configuration() -> Configuration:
     # A developer who sets KUBECONFIG means it, also in a pod.
     if "KUBECONFIG" not in os.environ and Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists():
         load_incluster_config(client_configuration=found)  # type: ignore[no-untyped-call]
-    else:
+        return found
+    paths = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    if not any(Path(path).exists() for path in paths.split(os.pathsep)):
+        raise ConfigException(f"{paths} does not exist")
+    try:
         await load_kube_config(client_configuration=found)  # type: ignore[no-untyped-call]
+    except ConfigException:
+        raise
+    except Exception as error:
+        # The loader takes the file for what it should be: whatever it is not comes out as any error at all.
+        raise ConfigException(f"{paths}: {' '.join(str(error).split())}") from error
     return found
 
 

@@ -25,7 +25,7 @@ from pathcheck.shell.metrics import Metrics
 from pathcheck.shell.ports import PATH_CHECKS, PATH_PROBES, SECRETS, ClusterError, KubeApi, NotFound
 from pathcheck.shell.reconcile import FLEET, Fleet, Key, Reconciler
 from pathcheck.shell.recordings import Recordings, scope_of
-from pathcheck.shell.settings import Settings, SettingsError, settings_of
+from pathcheck.shell.settings import Settings, SettingsError, settings_of, unknown_in
 from pathcheck.shell.work import Agenda, Work
 from pathcheck.shell.world import World
 
@@ -44,8 +44,13 @@ def run() -> int:
         print(error, file=sys.stderr)
         return 2
     logs.set_up()
+    for name in unknown_in(os.environ):
+        log.warning("no such setting", variable=name)
     try:
         return asyncio.run(_operate(settings))
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
     except ConfigException as error:
         print(f"neither in a pod nor with a usable KUBECONFIG: {error}", file=sys.stderr)
         return 2
@@ -67,11 +72,12 @@ async def _operate(settings: Settings) -> int:
     metrics = Metrics(lambda: recordings.current.last_read if isinstance(recordings.current, Firewall) else None)
     cluster = Cluster(ApiClient(await configuration()), metrics.requested)
     ready = "the watches have not listed everything yet"
-    server = await web.serve(
-        web.application(lambda: "" if world.complete.is_set() else ready, metrics.text),
-        settings.listen.host,
-        settings.listen.port,
-    )
+    application = web.application(lambda: "" if world.complete.is_set() else ready, metrics.text)
+    try:
+        server = await web.serve(application, settings.listen.host, settings.listen.port)
+    except OSError as error:
+        await cluster.close()
+        raise SettingsError(f"PATHCHECK_LISTEN cannot be listened on: {error.strerror or error}") from error
     try:
         fleet = Fleet(
             namespace=settings.namespace,

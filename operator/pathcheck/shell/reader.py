@@ -201,7 +201,8 @@ def _read_error(error: Exception, permission: str) -> ReadError:
     if isinstance(error, exceptions.TooManyRequests):
         return ReadError("rate-limited", why)
     if isinstance(error, exceptions.Unauthorized):
-        return ReadError("forbidden", why, permission)
+        # No permission would help, and nothing can be done without: the same is said to every call.
+        return ReadError("unavailable", f"the Compute API does not take the credentials: {why}")
     if isinstance(error, exceptions.ClientError):
         return ReadError("invalid", why)
     if isinstance(error, GoogleAuthError):

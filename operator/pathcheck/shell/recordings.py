@@ -157,7 +157,7 @@ class FromFile:
     async def read(self, scope: Scope | None) -> Mapping[str, Any]:
         try:
             recording = json.loads(await asyncio.to_thread(self._path.read_bytes))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise NotRead(f"{self._path}: {error}") from error
         if not isinstance(recording, dict):
             raise NotRead(f"{self._path} is not a JSON object")

@@ -52,12 +52,28 @@ class Settings(BaseModel):
     listen: Annotated[Listen, BeforeValidator(_listen)] = Listen(host="", port=8080)
 
 
-# What a wrong value should have looked like, where pydantic's own words would not say it.
+# What sets other parts of the project, or its tests.
+_NOT_OURS = ("PATHCHECK_LAB_", "PATHCHECK_RENEW_")
+
+
+def unknown_in(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Variables that look like settings and are none: a misspelt one would leave its setting at the default unnoticed."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    return tuple(
+        sorted(n for n in environment if n.startswith(PREFIX) and n not in known and not n.startswith(_NOT_OURS))
+    )
+
+
+# What a wrong value should have looked like: pydantic's own words speak of types, not of settings.
 _SHOULD_BE = {
     "firewall": "is live, none or file:PATH",
     "listen": "is HOST:PORT or :PORT",
     "compute_endpoint": "is http://HOST[:PORT] or https://HOST[:PORT]",
     "probe_image": "must name the image that probe pods run",
+    "namespace": "is a namespace's name",
+    "pod_name": "is a pod's name",
+    "heartbeat_seconds": "is a whole number of seconds within 5-600",
+    "firewall_interval_seconds": "is a number of seconds within 1-3600",
 }
 
 
@@ -74,11 +90,10 @@ def settings_of(environment: Mapping[str, str]) -> Settings:
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
-        wrong = {str(e["loc"][0]): e["msg"] for e in error.errors(include_url=False)}
+        wrong = dict.fromkeys(str(e["loc"][0]) for e in error.errors(include_url=False))
         raise SettingsError(
             "\n".join(
-                f"{PREFIX}{name.upper()} {_SHOULD_BE.get(name, message)}"
-                + (f", not {given[name]!r}" if name in given else "")
-                for name, message in wrong.items()
+                f"{PREFIX}{name.upper()} {_SHOULD_BE[name]}" + (f", not {given[name]!r}" if name in given else "")
+                for name in wrong
             )
         ) from error

@@ -10,6 +10,11 @@ class Unreadable(ValueError):  # noqa: N818 - it reads as what it says
     """One field of one thing is not what it should be; the message names the field."""
 
 
+def shown(text: object) -> str:
+    """A text as it may be printed: what a terminal would obey, or could not show, is spelt out."""
+    return str(text) if str(text).isprintable() else repr(str(text))
+
+
 def last_part(url: object) -> str:
     """The last segment of a URL, which is the name of what it leads to."""
     return str(url or "").rpartition("/")[2]
@@ -60,6 +65,6 @@ def texts(value: object, what: str) -> list[str]:
     Raises Unreadable.
     """
     found = value or []
-    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
-        raise Unreadable(f"{what}: must be a list of texts")
+    if not isinstance(found, list) or not all(isinstance(text, str) and text.isprintable() for text in found):
+        raise Unreadable(f"{what}: must be a list of texts that can be printed")
     return found

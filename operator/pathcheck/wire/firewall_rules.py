@@ -18,7 +18,7 @@ from ipaddress import ip_network
 from pathcheck.model.firewall import Firewall, L4Match, PolicyPresence, PortRange, Problem, Rule
 from pathcheck.model.flows import PROTOCOL_NUMBERS, WITH_PORTS, Range
 from pathcheck.model.words import Action, Direction
-from pathcheck.wire.compute import Unreadable, items, last_part, mapping, network_name
+from pathcheck.wire.compute import Unreadable, items, last_part, mapping, network_name, shown
 from pathcheck.wire.machines import instances_of
 
 FORMAT = "pathcheck-recording/1"
@@ -55,6 +55,22 @@ _SILENT = frozenset(
         "etag",
     ]
 )
+# What a recording has; docs/predict.md says what each is.
+_KEYS = frozenset(
+    [
+        "format",
+        "project",
+        "networks",
+        "subnetworks",
+        "routes",
+        "instances",
+        "firewalls",
+        "effectiveFirewalls",
+        "addressGroups",
+        "secureTagBindings",
+        "unavailable",
+    ]
+)
 # What changes at the cloud without anything being decided otherwise.
 _VOLATILE = frozenset(
     [
@@ -88,6 +104,13 @@ def firewall_of(recording: Mapping[str, object]) -> Firewall:
 
     Raises NotARecording when the format, the project, or the list of rules or instances is missing or is no such thing.
     """
+    try:
+        return _firewall_of(recording)
+    except RecursionError:
+        raise NotARecording("is nested too deeply") from None
+
+
+def _firewall_of(recording: Mapping[str, object]) -> Firewall:
     if recording.get("format") != FORMAT:
         raise NotARecording(f"format: is {recording.get('format')!r}, expected {FORMAT!r}")
     project = recording.get("project")
@@ -95,6 +118,9 @@ def firewall_of(recording: Mapping[str, object]) -> Firewall:
         raise NotARecording("project: a recording names its project")
     problems: list[Problem] = []
     unavailable = _unavailable(recording)
+    for key in ("instances", "firewalls"):
+        if key in unavailable:
+            raise NotARecording(f"{key}: could not be read: {unavailable[key]}")
     routes = [] if "routes" in unavailable else _list(recording, "routes", required=False)
     instances = instances_of(_list(recording, "instances"), routes, project, problems)
     rules = [
@@ -103,6 +129,7 @@ def firewall_of(recording: Mapping[str, object]) -> Firewall:
         for rule in _rules(raw, f"firewalls[{index}]", project, problems)
     ]
     problems += [Problem(where, f"could not be read: {why}") for where, why in unavailable.items()]
+    problems += [Problem(shown(key), "is not known to this version") for key in sorted(recording.keys() - _KEYS)]
     return Firewall(
         project=project,
         revision=revision_of(recording),
@@ -134,7 +161,7 @@ def _unavailable(recording: Mapping[str, object]) -> dict[str, str]:
     noted = recording.get("unavailable", {})
     if not isinstance(noted, Mapping):
         raise NotARecording("unavailable: maps a list's name to why it could not be read")
-    return {str(key): str(why) for key, why in noted.items()}
+    return {shown(key): shown(why) for key, why in noted.items()}
 
 
 def _list(recording: Mapping[str, object], key: str, required: bool = True) -> Sequence[object]:
@@ -173,7 +200,7 @@ def _rules(raw: object, place: str, project: str, problems: list[Problem]) -> It
     else:
         remote = sources if sources or source_tags or source_accounts else _ANYWHERE
         local = destinations
-    unknown = sorted(str(key) for key in raw if key not in _MATCHING and key not in _SILENT)
+    unknown = sorted(shown(key) for key in raw if key not in _MATCHING and key not in _SILENT)
     reading.troubles += [f"{key}: is not known to this version" for key in unknown]
     problems += [Problem(name, trouble) for trouble in reading.troubles]
     return [
@@ -210,10 +237,10 @@ class _Reading:
 
     def text(self, key: str, otherwise: str) -> str:
         value = self.raw.get(key)
-        if isinstance(value, str) and value:
+        if isinstance(value, str) and value and value.isprintable():
             return value
         if value is not None or key == "name":
-            self.troubles.append(f"{key}: must be a text")
+            self.troubles.append(f"{key}: must be a text that can be printed")
         return otherwise
 
     def priority(self) -> int:
@@ -259,9 +286,9 @@ class _Reading:
 
     def _texts(self, key: str) -> list[str]:
         value = self.raw.get(key) or []
-        if isinstance(value, list) and all(isinstance(text, str) and text for text in value):
+        if isinstance(value, list) and all(isinstance(text, str) and text and text.isprintable() for text in value):
             return value
-        self.troubles.append(f"{key}: must be a list of texts")
+        self.troubles.append(f"{key}: must be a list of texts that can be printed")
         return []
 
 
@@ -269,7 +296,7 @@ def _l4(entry: object) -> L4Match:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("IPProtocol"), str):
         raise Unreadable("each entry needs IPProtocol")
     if unknown := set(entry) - {"IPProtocol", "ports"}:
-        raise Unreadable(f"{min(map(str, unknown))} is not known to this version")
+        raise Unreadable(f"{min(map(shown, unknown))} is not known to this version")
     protocol = _protocol(entry["IPProtocol"])
     ports = entry.get("ports") or []
     if not isinstance(ports, list):
@@ -285,7 +312,7 @@ def _protocol(text: str) -> int | None:
         return None
     if name in PROTOCOL_NUMBERS:
         return PROTOCOL_NUMBERS[name]
-    if name.isascii() and name.isdigit() and int(name) <= 255:
+    if name.isascii() and name.isdigit() and len(name) <= 3 and int(name) <= 255:
         return int(name)
     raise Unreadable(f"IPProtocol {text!r} is neither a known name nor a number up to 255")
 
@@ -294,10 +321,12 @@ def _ports(text: object) -> PortRange:
     first, dash, last = str(text).partition("-")
     if not (first.isascii() and first.isdigit() and (not dash or (last.isascii() and last.isdigit()))):
         raise Unreadable(f"port {text!r} is neither N nor N-M")
-    ports = PortRange(int(first), int(last if dash else first))
-    if not ports.first <= ports.last <= 65535:
-        raise Unreadable(f"ports {text!r} are not within 0-65535")
-    return ports
+    # Python refuses to read numbers of thousands of digits.
+    if len(first) <= 5 and len(last) <= 5:
+        ports = PortRange(int(first), int(last if dash else first))
+        if ports.first <= ports.last <= 65535:
+            return ports
+    raise Unreadable(f"ports {text!r} are not within 0-65535")
 
 
 # Policies
@@ -324,7 +353,7 @@ def _policies(
             network, region = network_name(str(scope.get("network", "")), project), last_part(scope.get("region"))
             answer = mapping(scope.get("answer"), "answer")
             if scope.get("unavailable"):
-                yield _unread(str(scope["unavailable"]), network, region)
+                yield _unread(shown(scope["unavailable"]), network, region)
                 continue
             for raw in items(answer, "firewallPolicys"):
                 policy = mapping(raw, "firewallPolicys")
@@ -335,7 +364,7 @@ def _policies(
                         kind in ("NETWORK", "NETWORK_REGIONAL")
                         and orders.get(last_part(network)) == "AFTER_CLASSIC_FIREWALL"
                     )
-                    name = str(policy.get("name") or policy.get("displayName") or place)
+                    name = shown(policy.get("name") or policy.get("displayName") or place)
                     yield PolicyPresence(name, network, region, not after, directions)
         except ValueError as why:
             problems.append(Problem(place, str(why)))

@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_network
 
 from pathcheck.model.firewall import Instance, Interface, Problem
 from pathcheck.model.flows import Range
-from pathcheck.wire.compute import Unreadable, items, last_part, mapping, network_name, region_name, texts
+from pathcheck.wire.compute import Unreadable, items, last_part, mapping, network_name, region_name, shown, texts
 
 
 def instances_of(
@@ -25,7 +25,7 @@ def instances_of(
 def _instance(
     raw: object, place: str, project: str, routed: Mapping[str, list[Range]], problems: list[Problem]
 ) -> Instance | None:
-    if not isinstance(raw, Mapping) or not isinstance(raw.get("name"), str):
+    if not isinstance(raw, Mapping) or not isinstance(raw.get("name"), str) or not raw["name"].isprintable():
         problems.append(Problem(place, "is no instance"))
         return None
     name = raw["name"]
@@ -78,7 +78,7 @@ def _routed_ranges(routes: Sequence[object], project: str, problems: list[Proble
         try:
             destination = ip_network(str(raw.get("destRange")), strict=False)
         except ValueError as why:
-            problems.append(Problem(str(raw.get("name", f"routes[{index}]")), f"destRange: {why}"))
+            problems.append(Problem(shown(raw.get("name", f"routes[{index}]")), f"destRange: {why}"))
             continue
         parts = str(hop).split("/")
         zone = parts[-3] if len(parts) >= 3 else ""
