@@ -7,24 +7,19 @@ unreachable), and that the refusal comes back shows that replies pass whatever t
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import shutil
 import socket
 import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from e2e.lab.errors import run
-from e2e.lab.forward import enter_namespace
+from e2e.network_of import Host, ask, emulator, inside, network_of
 
-REPOSITORY = Path(__file__).parents[1]
 PROJECT = "august-period-234610"
 NETWORK = f"https://www.googleapis.com/compute/v1/projects/{PROJECT}/global/networks/default"
 FIREWALLS = f"/compute/v1/projects/{PROJECT}/global/firewalls"
@@ -33,31 +28,13 @@ ACCOUNT = "web@example.com"
 # Long enough for a loaded machine; every dropped packet costs this much.
 PATIENCE = 0.4
 
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """A namespace behind the router: its own address, a routed one as a pod would have, and IPv6."""
-
-    name: str
-    address: str
-    pod: str
-    v6: str
-
-    @property
-    def namespace(self) -> str:
-        return f"pcloud-{self.name}"
-
-
-A = Host("a", "10.142.0.2", "10.24.1.5", "fd20::2")
-B = Host("b", "10.142.0.3", "10.24.2.5", "fd20::3")
-OUTSIDE = Host("ext", "198.51.100.10", "198.51.100.11", "fd30::4")
-HOSTS = (A, B, OUTSIDE)
+A = Host("pcloud-a", "a", "10.142.0.2", "10.24.1.5", ("fd20::2",))
+B = Host("pcloud-b", "b", "10.142.0.3", "10.24.2.5", ("fd20::3",))
+OUTSIDE = Host("pcloud-ext", "ext", "198.51.100.10", "198.51.100.11", ("fd30::4",))
 
 
 def instance(host: Host, tag: str, *accounts: str) -> dict[str, Any]:
-    nic = {"name": "nic0", "network": NETWORK, "networkIP": host.address, "ipv6Address": host.v6}
+    nic = {"name": "nic0", "network": NETWORK, "networkIP": host.address, "ipv6Address": host.v6[0]}
     return {
         "name": host.name,
         "zone": "us-east1-b",
@@ -75,91 +52,15 @@ SEED = {
 }
 
 
-def batch(namespace: str, *lines: str) -> None:
-    run(["ip", "-netns", namespace, "-batch", "-"], given="\n".join(lines) + "\n")
-
-
-def router_mac(host: Host) -> str:
-    shown = run(["ip", "-netns", ROUTER, "-json", "link", "show", f"v-{host.name}"])
-    return str(json.loads(shown)[0]["address"])
-
-
 @pytest.fixture(scope="module")
-def network() -> Iterator[None]:
-    """The router and the three machines, gone again afterwards."""
-    try:
-        for namespace in (ROUTER, *(host.namespace for host in HOSTS)):
-            run(["ip", "netns", "add", namespace])
-            # Else IPv6 waits a second on every link, for nobody.
-            settings = [
-                "net.ipv4.ip_forward=1",
-                "net.ipv4.ping_group_range=0 0",
-                "net.ipv6.conf.all.forwarding=1",
-                "net.ipv6.conf.default.accept_dad=0",
-            ]
-            run(["ip", "netns", "exec", namespace, "sysctl", "-qw", *settings])
-            batch(namespace, "link set lo up")
-        batch(ROUTER, "addr add 10.142.0.1/32 dev lo")
-        for host in HOSTS:
-            wire = f"v-{host.name}"
-            batch(
-                ROUTER,
-                f"link add {wire} type veth peer name eth0 netns {host.namespace}",
-                f"link set {wire} up",
-                f"route add {host.address}/32 dev {wire}",
-                f"route add {host.pod}/32 via {host.address} dev {wire} onlink",
-                f"route add {host.v6}/128 dev {wire}",
-            )
-            batch(
-                host.namespace,
-                "link set eth0 up",
-                *(f"addr add {address}/32 dev eth0" for address in (host.address, host.pod)),
-                f"addr add {host.v6}/128 dev eth0",
-                "route add 10.142.0.1/32 dev eth0",
-                f"route add default via 10.142.0.1 dev eth0 src {host.address}",
-                "route add ::/0 dev eth0",
-                # The others are on no common link that they could be looked for on.
-                *(f"neigh add {other.v6} lladdr {router_mac(host)} dev eth0" for other in HOSTS if other != host),
-            )
-        yield
-    finally:
-        for namespace in (ROUTER, *(host.namespace for host in HOSTS)):
-            subprocess.run(["ip", "netns", "delete", namespace], check=False, capture_output=True)
-
-
-@pytest.fixture(scope="module")
-def endpoint(network: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """HOST:PORT of the emulator's loopback listener; it also listens in the machine outside."""
-    directory = tmp_path_factory.mktemp("cloud")
-    seed = directory / "seed.json"
-    seed.write_text(json.dumps(SEED))
-    command = [sys.executable, "-m", "e2e.lab.cloud", "--seed", str(seed), "--state", str(directory)]
-    command += [
-        "--router-netns",
-        ROUTER,
-        "--listen",
-        "127.0.0.1:0",
-        "--listen-in",
-        f"{OUTSIDE.namespace}/{OUTSIDE.address}:80",
-    ]
-    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        words = process.stdout.readline().split()
-        yield next(word for word in words if word.startswith("http://127")).removeprefix("http://")
-        process.terminate()
-    assert process.returncode == 0
-
-
-def ask(endpoint: str, method: str, path: str, body: object = None) -> Any:
-    connection = http.client.HTTPConnection(endpoint, timeout=10)
-    try:
-        connection.request(method, path, None if body is None else json.dumps(body))
-        response = connection.getresponse()
-        answer = json.loads(response.read())
-        assert response.status == 200, answer
-        return answer
-    finally:
-        connection.close()
+    also = ("--listen-in", f"{OUTSIDE.namespace}/{OUTSIDE.address}:80")
+    with (
+        network_of(ROUTER, (A, B, OUTSIDE)),
+        emulator(SEED, tmp_path_factory.mktemp("cloud"), ROUTER, *also) as endpoint,
+    ):
+        yield endpoint
 
 
 @pytest.fixture
@@ -173,26 +74,6 @@ def put(endpoint: str) -> Iterator[Callable[..., None]]:
     yield insert
     for rule in ask(endpoint, "GET", FIREWALLS).get("items", []):
         ask(endpoint, "DELETE", f"{FIREWALLS}/{rule['name']}")
-
-
-def inside(host: Host, work: Callable[[], T]) -> T:
-    """What `work` gives in a thread that is in the host's namespace."""
-    gave: list[T] = []
-    failed: list[BaseException] = []
-
-    def enter_and_work() -> None:
-        try:
-            enter_namespace(host.namespace)
-            gave.append(work())
-        except BaseException as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=enter_and_work)
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
-    return gave[0]
 
 
 def arrives(source: Host, target: str, what: str, sender: str | None = None) -> bool:
@@ -220,7 +101,7 @@ def arrives(source: Host, target: str, what: str, sender: str | None = None) -> 
             except TimeoutError:
                 return False
 
-    return inside(source, dial)
+    return inside(source.namespace, dial)
 
 
 def rule(name: str, action: str, *entries: str, **fields: Any) -> dict[str, Any]:
@@ -353,8 +234,8 @@ PACKETS: dict[str, tuple[list[dict[str, Any]], list[tuple[Host, str, str, str | 
     "IPv4 rules say nothing about IPv6, and the other way round": (
         [rule("four", "allowed", "udp:53"), rule("six", "allowed", "tcp:22", sourceRanges=["fd20::/64"])],
         [
-            (A, B.v6, "tcp:22", None, True),
-            (A, B.v6, "udp:53", None, False),
+            (A, B.v6[0], "tcp:22", None, True),
+            (A, B.v6[0], "udp:53", None, False),
             (A, B.address, "tcp:22", None, False),
             (A, B.address, "udp:53", None, True),
         ],
@@ -387,13 +268,13 @@ def test_protocols_without_sockets(put: Callable[..., None], name: str, number: 
                 # A port pair, a valid SCTP INIT is not needed: the packet filter reads no further.
                 sending.sendto(bytes(32), (B.address, 0))
 
-        inside(A, send)
+        inside(A.namespace, send)
         try:
             return bool(receiving.recv(100))
         except TimeoutError:
             return False
 
-    with inside(B, listener) as receiving:
+    with inside(B.namespace, listener) as receiving:
         assert arrives_raw(number)
         put(rule("y", "denied", name, priority=0))
         assert not arrives_raw(number)
@@ -403,8 +284,8 @@ def test_a_deleted_rule_ends_open_connections(put: Callable[..., None], endpoint
     """When its rule is deleted, an open connection's next packet no longer arrives; when it is back, it goes on."""
     web = rule("web", "allowed", "tcp:8080")
     put(web)
-    with inside(B, lambda: socket.create_server((B.address, 8080))) as server:
-        client = inside(A, lambda: socket.create_connection((B.address, 8080), timeout=5))
+    with inside(B.namespace, lambda: socket.create_server((B.address, 8080))) as server:
+        client = inside(A.namespace, lambda: socket.create_connection((B.address, 8080), timeout=5))
         accepted, _ = server.accept()
         with client, accepted:
             accepted.settimeout(PATIENCE)
@@ -431,7 +312,7 @@ def test_the_outside_listener(put: Callable[..., None]) -> None:
             connection.close()
         return found
 
-    assert inside(A, codes) == [200, 404]
+    assert inside(A.namespace, codes) == [200, 404]
 
 
 def test_rules_are_readable_in_the_router(put: Callable[..., None]) -> None:
