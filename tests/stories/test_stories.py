@@ -23,7 +23,8 @@ from pathcheck.model.situation import CheckDecision, Snapshot, Unavailable
 from pathcheck.model.words import Observation
 from pathcheck.wire.firewall_rules import firewall_of
 from pathcheck.wire.gcloud import command
-from pathcheck.wire.path_checks import path_check_of, status_manifest_of
+from pathcheck.wire.path_checks import path_check_of
+from pathcheck.wire.statuses import status_manifest_of
 from tests.builders import POD_ADDRESSES, bound, kube_dns, nodes, pods, seconds
 
 HERE = Path(__file__).parent

@@ -14,7 +14,8 @@ from pathcheck.model.findings import Condition, Counts, FindingLine, FirewallSta
 from pathcheck.model.firewall import Problem
 from pathcheck.model.probing import Cadence
 from pathcheck.model.words import ConditionStatus, Expectation, Observation, Reason, Severity, Verdict
-from pathcheck.wire.path_checks import path_check_of, status_manifest_of, status_of
+from pathcheck.wire.path_checks import path_check_of
+from pathcheck.wire.statuses import status_manifest_of, status_of
 from tests.builders import check, l4, seconds
 
 BODY: dict[str, Any] = {

@@ -16,6 +16,8 @@ from datetime import datetime, timedelta
 
 from pathcheck.model.checks import PathCheck
 from pathcheck.model.findings import (
+    MAX_FINDINGS,
+    MAX_WORST,
     Announcement,
     Condition,
     Counts,
@@ -29,8 +31,6 @@ from pathcheck.model.findings import (
 from pathcheck.model.plans import Plan
 from pathcheck.model.words import ConditionStatus, Observation, Reason, Verdict
 
-MAX_FINDINGS = 16
-MAX_WORST = 32
 _WORST_FIRST = {Verdict.VIOLATED: 0, Verdict.UNKNOWN: 1, Verdict.UPHELD: 2}
 # A probe pod's image may have to be pulled; a check that is not complete after this says so with an Event.
 STARTING = timedelta(seconds=60)

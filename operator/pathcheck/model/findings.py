@@ -9,6 +9,10 @@ from pathcheck.model.firewall import Explanation, Fix
 from pathcheck.model.flows import Flow
 from pathcheck.model.words import ConditionStatus, Observation, Reason, Verdict
 
+# What a status shows; the rest is counted. etcd takes objects of up to 1.5 MiB, and people read the first few.
+MAX_FINDINGS = 16
+MAX_WORST = 32
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:

@@ -49,9 +49,9 @@ from pathcheck.shell.work import Gone
 from pathcheck.shell.world import Change, World
 from pathcheck.wire.events import event_of
 from pathcheck.wire.gcloud import command
-from pathcheck.wire.path_checks import status_manifest_of
 from pathcheck.wire.path_probes import manifest_of
 from pathcheck.wire.probe_pods import FINGERPRINT, SELECTOR, pod_manifest
+from pathcheck.wire.statuses import status_manifest_of
 
 log = structlog.get_logger()
 

@@ -15,8 +15,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from pathcheck.wire.path_checks import GROUP, VERSION, PathCheckResource
+from pathcheck.wire.path_checks import PathCheckResource
 from pathcheck.wire.path_probes import PathProbeResource
+from pathcheck.wire.schema import GROUP, VERSION
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pathcheck.model.checks import PathCheck
 from pathcheck.model.findings import Announcement
-from pathcheck.wire.path_checks import API_VERSION
+from pathcheck.wire.schema import API_VERSION
 
 CONTROLLER = f"{API_VERSION.partition('/')[0]}/operator"
 # Events about cluster-scoped objects live there; the API server refuses any other namespace.

@@ -1,4 +1,4 @@
-"""PathCheck, both directions: the resource as users write it → `PathCheck`, and `Status` ↔ `.status`.
+"""PathCheck, both directions: the resource as users write it → `PathCheck` (its status: statuses.py).
 
 The pydantic models are also what crds/pathchecks.yaml is generated from, so each rule stands once here and once as CEL beside it:
 the API server refuses a wrong resource at the door, and the same sentence comes back where there is no API server (files, tests).
@@ -7,47 +7,17 @@ the API server refuses a wrong resource at the door, and the same sentence comes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
-from pydantic.config import JsonDict
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from pathcheck.model import checks, findings
-from pathcheck.model.firewall import Problem
+from pathcheck.model import checks
 from pathcheck.model.flows import L4, PROTOCOL_NUMBERS
 from pathcheck.model.probing import Cadence
-from pathcheck.model.words import ConditionStatus, Expectation, Observation, Reason, Severity, Vantage, Verdict
-
-GROUP = "pathcheck.dev"
-VERSION = "v1alpha1"
-API_VERSION = f"{GROUP}/{VERSION}"
-MAX_FINDINGS = 16
-MAX_WORST = 32
-
-# RFC 1123 subdomain: what Kubernetes accepts as an object's name; it also keeps control characters out of our sentences.
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=253)]
-LabelKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?$", max_length=317)]
-LabelValue = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$", max_length=63)]
-
-
-def cel(rule: str, message: str) -> JsonDict:
-    """One entry of x-kubernetes-validations (https://kubernetes.io/docs/reference/using-api/cel/)."""
-    return {"rule": rule, "message": message}
-
-
-class Wire(BaseModel):
-    """camelCase outside, snake_case inside; an unknown field is an error, never ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=True)
-
-
-class ProtocolName(StrEnum):
-    UDP = "UDP"
-    TCP = "TCP"
-    ICMP = "ICMP"
+from pathcheck.model.words import Expectation, Severity, Vantage
+from pathcheck.wire.schema import LabelKey, LabelValue, Name, ProtocolName, Wire, cel, problems_of
+from pathcheck.wire.statuses import PathCheckStatus, status_of
 
 
 class ExpectationName(StrEnum):
@@ -284,83 +254,6 @@ class PathCheckSpec(Wire):
         return self
 
 
-class ConditionStatusLine(Wire):
-    """metav1.Condition."""
-
-    type: str = Field(max_length=316, description="Accepted, Measured, Upheld or Ready.")
-    status: ConditionStatus = Field(description="True, False or Unknown.")
-    observed_generation: int = Field(ge=0, description="The spec's generation this speaks of.")
-    last_transition_time: AwareDatetime = Field(description="When status last changed.")
-    reason: str = Field(max_length=1024, description="A stable CamelCase word; alerts may depend on it.")
-    message: str = Field(max_length=32768, description="One sentence for people.")
-
-
-class CountsLine(Wire):
-    """asked = upheld + violated + unknown."""
-
-    asked: int = Field(ge=0, description="Flows this check asks about.")
-    upheld: int = Field(ge=0, description="Flows that are as expected.")
-    violated: int = Field(ge=0, description="Flows that are not.")
-    unknown: int = Field(ge=0, description="Flows that cannot be told, each with a finding that says why.")
-
-
-class FindingLine(Wire):
-    """One cause, n flows."""
-
-    reason: str = Field(max_length=64, description="A stable CamelCase word.")
-    rule: str = Field(default="", max_length=512, description="The deciding rule, implied ones included.")
-    flows: int = Field(ge=0, description="How many flows have this cause.")
-    sentence: str = Field(max_length=4096, description="The cause in words.")
-    near_miss: str = Field(
-        default="", max_length=1024, description="The rule that nearly decided otherwise, and why not."
-    )
-    fix: str = Field(default="", max_length=4096, description="A command that mends it; proven by re-evaluation.")
-
-
-class WorstLine(Wire):
-    """One flow that is violated or unknown."""
-
-    flow: str = Field(max_length=512, description="In engineer's notation.")
-    verdict: Verdict = Field(description="violated or unknown.")
-    observation: Observation = Field(description="What was seen.")
-    reason: str = Field(max_length=64, description="The finding it belongs to.")
-    since: AwareDatetime | None = Field(default=None, description="Since when it is seen so.")
-
-
-class FirewallLine(Wire):
-    """Which firewall the findings speak of."""
-
-    source: str = Field(max_length=253, description="compute, file or none.")
-    revision: str = Field(max_length=64, description="A hash of the rules' content.")
-    read_time: AwareDatetime | None = Field(default=None, description="When this revision was first read.")
-
-
-class PathCheckStatus(Wire):
-    """What holds."""
-
-    observed_generation: int = Field(default=0, ge=0, description="The spec's generation all of this speaks of.")
-    conditions: list[ConditionStatusLine] = Field(
-        default=[],
-        max_length=8,
-        description="Accepted, Measured, Upheld, Ready.",
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-    )
-    flows: CountsLine | None = Field(default=None, description="How many flows, by verdict.")
-    findings: list[FindingLine] = Field(
-        default=[],
-        max_length=MAX_FINDINGS,
-        description="Grouped causes, worst first.",
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
-    )
-    worst: list[WorstLine] = Field(
-        default=[],
-        max_length=MAX_WORST,
-        description="Single flows, violated ones first.",
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
-    )
-    firewall: FirewallLine | None = Field(default=None, description="Which firewall the findings speak of.")
-
-
 class PathCheckResource(Wire):
     """A network-path invariant: what must (or must not) get from which nodes to where."""
 
@@ -401,17 +294,6 @@ def path_check_of(body: Mapping[str, Any]) -> checks.PathCheck:
     )
 
 
-def problems_of(error: ValidationError, root: str = "spec") -> tuple[Problem, ...]:
-    """pydantic's locations in Kubernetes' notation: `spec.traffic[0].port`."""
-    return tuple(
-        Problem(
-            root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in e["loc"]),
-            e["msg"].removeprefix("Value error, "),
-        )
-        for e in error.errors(include_url=False)
-    )
-
-
 def _nodes(nodes: Nodes) -> checks.NodeChoice:
     if nodes.names is not None:
         return checks.NodeChoice(names=tuple(nodes.names))
@@ -427,83 +309,3 @@ def _nodes(nodes: Nodes) -> checks.NodeChoice:
 def _service(service: ServiceRef | None) -> checks.ServiceChoice:
     assert service is not None  # To's validator: exactly one is set
     return checks.ServiceChoice(service.namespace, service.name)
-
-
-def status_of(status: Mapping[str, Any] | None) -> findings.Status | None:
-    """`.status` → `Status`; None where there is none, or where it was written by a version that we cannot read."""
-    if not status:
-        return None
-    try:
-        read = PathCheckStatus.model_validate(status)
-        return findings.Status(
-            observed_generation=read.observed_generation,
-            conditions=tuple(
-                findings.Condition(
-                    c.type, c.status, Reason(c.reason), c.message, c.last_transition_time.astimezone(UTC)
-                )
-                for c in read.conditions
-            ),
-            flows=findings.Counts(**read.flows.model_dump()) if read.flows else findings.Counts(),
-            findings=tuple(findings.FindingLine(**f.model_dump()) for f in read.findings),
-            worst=tuple(findings.WorstFlow(**w.model_dump()) for w in read.worst),
-            firewall=findings.FirewallState(**read.firewall.model_dump()) if read.firewall else None,
-        )
-    except ValueError:  # pydantic's ValidationError is one, as is a Reason that a newer version wrote
-        return None
-
-
-def status_manifest_of(check: checks.PathCheck, status: findings.Status) -> dict[str, Any]:
-    """The body of a server-side apply to the status subresource."""
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "PathCheck",
-        "metadata": {"name": check.name, "uid": check.uid},
-        "status": {
-            "observedGeneration": status.observed_generation,
-            "conditions": [
-                {
-                    "type": c.type,
-                    "status": c.status.value,
-                    "observedGeneration": status.observed_generation,
-                    "lastTransitionTime": _time(c.last_transition),
-                    "reason": c.reason.value,
-                    "message": c.message,
-                }
-                for c in status.conditions
-            ],
-            "flows": {
-                "asked": status.flows.asked,
-                "upheld": status.flows.upheld,
-                "violated": status.flows.violated,
-                "unknown": status.flows.unknown,
-            },
-            "findings": [
-                {
-                    "reason": f.reason,
-                    "rule": f.rule,
-                    "flows": f.flows,
-                    "sentence": f.sentence,
-                    "nearMiss": f.near_miss,
-                    "fix": f.fix,
-                }
-                for f in status.findings
-            ],
-            "worst": [
-                {"flow": w.flow, "verdict": w.verdict.value, "observation": w.observation.value, "reason": w.reason}
-                | ({"since": _time(w.since)} if w.since else {})
-                for w in status.worst
-            ],
-        }
-        | (
-            {
-                "firewall": {"source": status.firewall.source, "revision": status.firewall.revision}
-                | ({"readTime": _time(status.firewall.read_time)} if status.firewall.read_time else {})
-            }
-            if status.firewall
-            else {}
-        ),
-    }
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -17,7 +17,7 @@ from pathcheck.model.firewall import Problem
 from pathcheck.model.flows import L4, PROTOCOL_NAMES, PROTOCOL_NUMBERS
 from pathcheck.model.probing import MAX_DIALS, MAX_LISTENERS
 from pathcheck.model.words import Manner, Observation
-from pathcheck.wire.path_checks import API_VERSION, ProtocolName, Wire, problems_of
+from pathcheck.wire.schema import API_VERSION, ProtocolName, Wire, problems_of
 
 MAX_RESULTS = MAX_DIALS + MAX_LISTENERS + 2
 MAX_DETAIL = 256

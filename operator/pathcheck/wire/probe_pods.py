@@ -16,7 +16,7 @@ from typing import Any
 
 from pathcheck.model.cluster import ProbePod
 from pathcheck.model.probing import PathProbe
-from pathcheck.wire.path_checks import API_VERSION
+from pathcheck.wire.schema import API_VERSION
 
 NAME_LABEL = "app.kubernetes.io/name"
 NODE_LABEL = "pathcheck.dev/node"
