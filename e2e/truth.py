@@ -17,11 +17,11 @@ GRACE = 20.0
 
 @dataclass(frozen=True)
 class Fact:
-    """From the moment `since` on, the paths of these checks are as expected, or not."""
+    """From the moment `since` on, the paths of these checks are as expected, or not; None: now so, now so."""
 
     since: float
     names: tuple[str, ...]
-    whole: bool
+    whole: bool | None
 
 
 @dataclass
@@ -37,6 +37,10 @@ class Truth:
         """From now on some path of these checks is broken; say it just before breaking it."""
         self.facts.append(Fact(time.time(), names, False))
 
+    def flapping(self, *names: str) -> None:
+        """It changes too often for either verdict to be wrong."""
+        self.facts.append(Fact(time.time(), names, None))
+
     def whole(self, *names: str) -> None:
         """All is as expected again."""
         self.facts.append(Fact(time.time(), names, True))
@@ -51,6 +55,8 @@ class Truth:
         facts = [Fact(0, (name,), True), *(f for f in self.facts if name in f.names)]
         found = []
         for fact, until in zip(facts, [*(f.since for f in facts[1:]), now], strict=True):
+            if fact.whole is None:
+                continue
             wrong = "False" if fact.whole else "True"
             # A change of the truth needs its time to be seen; one that changes nothing does not.
             believed_from = fact.since + (GRACE if fact.since else 0)

@@ -81,14 +81,12 @@ def power_on(node: str) -> None:
 @contextmanager
 def swallowed(*matches: str) -> Iterator[None]:
     """The router drops what matches, in a table of its own that no firewall rule explains."""
-    table = "inet faults"
-    chain = "chain drops { type filter hook forward priority -10; policy accept; }"
-    rules = "".join(f"add rule {table} drops {match} drop\n" for match in matches)
-    _nft(f"add table {table} {{ {chain} }}\n{rules}")
+    rules = "".join(f"{match} drop\n" for match in matches)
+    _nft(f"table inet faults {{ chain drops {{ type filter hook forward priority -10; policy accept;\n{rules}}} }}\n")
     try:
         yield
     finally:
-        _nft(f"delete table {table}\n")
+        _nft("delete table inet faults\n")
 
 
 def _nft(script: str) -> None:

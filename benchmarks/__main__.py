@@ -1,0 +1,79 @@
+"""`make bench`: brings up the lab, measures, prints, writes docs/benchmarks.md, takes the lab down. About ten minutes."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from benchmarks import cost, outage
+from benchmarks.figures import Figure, page, show
+from e2e import compute, install
+from e2e.lab.lifecycle import completed
+from e2e.watching import Watch, is_true
+
+PAGE = install.ROOT / "docs" / "benchmarks.md"
+BROKEN = ("kube-dns", "pod-to-pod")
+console = Console(width=110, highlight=False)
+
+
+def main() -> None:
+    """All of it; LAB_NODES as for `make lab-up`."""
+    words = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    words.add_argument("--rounds", type=int, default=10, help="outages and applies for each figure (10)")
+    words.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000))
+    words.add_argument("--only-outages", action="store_true", help="at the default cadence; writes no page")
+    asked = words.parse_args()
+    _lab("down")
+    _lab("up")
+    try:
+        sections = measured(asked.rounds, random.Random(asked.seed), asked.only_outages)
+    finally:
+        _lab("down")
+    nodes = next(iter(sections)).partition(" ")[0]
+    if not asked.only_outages:
+        page(sections, f"{nodes} nodes, {asked.rounds} rounds each, seed {asked.seed}", PAGE)
+        console.print(f"written: {PAGE.relative_to(install.ROOT)}")
+
+
+def measured(rounds: int, dice: random.Random, only_outages: bool) -> dict[str, Sequence[Figure]]:
+    """Each section by its title."""
+    nodes = [node.name for node in completed().nodes]
+    n = len(nodes)
+    sections: dict[str, Sequence[Figure]] = {}
+
+    def add(title: str, figures: Sequence[Figure]) -> None:
+        sections[title] = figures
+        show(title, figures, console)
+
+    console.print(f"{n} nodes; what the cluster asks its API server by itself is counted first")
+    alone = 0.0 if only_outages else cost.requests_a_minute()
+    compute.restore_story()
+    install.install()
+    with Watch(install.environment()) as watch:
+        install.apply_examples()
+        for name in outage.NAMES:
+            watch.wait_for(name, "True", is_true, within=120)
+        goals = outage.Goals((4.5, 7), (5.5, 7.5) if n <= 3 else (6, 8))
+        if not only_outages:
+            add(f"{n} nodes: from nothing", outage.applies(watch, rounds))
+        add(f"{n} nodes: outages, every 5 s asked", outage.outages(watch, n, rounds, goals, dice))
+        if not only_outages:
+            # After all this, not fresh from the start: that is what it costs for months.
+            add(f"{n} nodes: at rest", cost.at_rest(nodes, alone))
+            outage.set_cadence(watch, BROKEN, 1)
+            goals = outage.Goals((2, 3), (3, 4))
+            add(f"{n} nodes: outages, every second asked", outage.outages(watch, n, rounds, goals, dice))
+    return sections
+
+
+def _lab(verb: str) -> None:
+    subprocess.run([sys.executable, "-m", "e2e.lab", verb], cwd=install.ROOT, check=True)
+
+
+if __name__ == "__main__":
+    main()
