@@ -16,7 +16,7 @@ from tests.builders import check, seconds
 SILENT, REACHED = Observation.SILENT, Observation.REACHED
 BLOCKED, PERMITTED = Explanation(Prediction.BLOCKED), Explanation(Prediction.PERMITTED)
 CHANGED_LATELY = Explanation(Prediction.UNDETERMINED, why="the firewall's rules changed less than a round ago")
-READ_BEFORE = Explanation(Prediction.UNDETERMINED, why="the firewall was last read 2.0 s before this began")
+READ_BEFORE = Explanation(Prediction.UNDETERMINED, why="the firewall was last read at 12:00:03 UTC, before this began")
 
 
 def read(first: float, last: float) -> Firewall:

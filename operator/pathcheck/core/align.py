@@ -46,8 +46,9 @@ def align(explanation: Explanation, seen: Seen, check: PathCheck, firewall: Fire
     agrees = arrived == (explanation.prediction is Prediction.PERMITTED)
     if (violated or not agrees) and firewall.last_read < seen.since:
         # Only a reading made since it began can explain a violation, or be contradicted by what is seen.
-        age = round((seen.since - firewall.last_read).total_seconds(), 1)
-        return Aligned(_undetermined(f"the firewall was last read {age} s before this began"), outdated=True)
+        # When, not how long before: flows that broke one after another share the cause, and its sentence.
+        why = f"the firewall was last read at {firewall.last_read:%H:%M:%S} UTC, before this began"
+        return Aligned(_undetermined(why), outdated=True)
     # Believe a contradiction only when a whole round fits behind the rules' last change: a transition is reported at once, but not
     # before its round is over.
     patience = timedelta(milliseconds=2 * check.cadence.timeout_milliseconds) + SETTLING
