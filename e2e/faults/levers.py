@@ -81,8 +81,9 @@ def power_on(node: str) -> None:
 @contextmanager
 def swallowed(*matches: str) -> Iterator[None]:
     """The router drops what matches, in a table of its own that no firewall rule explains."""
-    rules = "".join(f"{match} drop\n" for match in matches)
-    _nft(f"table inet faults {{ chain drops {{ type filter hook forward priority -10; policy accept;\n{rules}}} }}\n")
+    hook = "type filter hook forward priority -10; policy accept;"
+    rules = "\n".join(f"{match} drop" for match in matches)
+    _nft(f"table inet faults {{\nchain drops {{\n{hook}\n{rules}\n}}\n}}\n")
     try:
         yield
     finally:
