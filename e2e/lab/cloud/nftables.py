@@ -25,6 +25,9 @@ TABLE = "inet vpc"
 _NUMBERS = {"icmp": 1, "ipip": 4, "tcp": 6, "udp": 17, "esp": 50, "ah": 51, "sctp": 132}
 _PORT_FIELDS = {6: "tcp dport", 17: "udp dport", 132: "sctp dport"}
 _ALL_PORTS = (0, 65535)
+# "The prefix length of the primary internal IPv6 range": an interface's IPv6 address is the first of a range that is all
+# its own (https://docs.cloud.google.com/compute/docs/reference/rest/v1/instances), and this is what the cloud hands out.
+_IPV6_PREFIX_LENGTH = 96
 # Linux refuses longer names (IFNAMSIZ less the final NUL).
 _LONGEST_INTERFACE = 15
 
@@ -63,11 +66,14 @@ def interface(instance: Json, prefix: str) -> Interface:
             f"instance {instance['name']} has {len(nics)} networkInterfaces; only one can be enforced"
         )
     nic = nics[0]
-    primary = [nic[field] for field in ("networkIP", "ipv6Address") if nic.get(field)]
+    primary: list[Network] = [ip_network(nic["networkIP"])] if nic.get("networkIP") else []
+    if nic.get("ipv6Address"):
+        length = nic.get("internalIpv6PrefixLength", _IPV6_PREFIX_LENGTH)
+        primary.append(ip_network(f"{nic['ipv6Address']}/{length}", strict=False))
     return Interface(
         name=name,
         network=path_of(nic["network"]),
-        addresses=tuple(ip_network(address) for address in primary),
+        addresses=tuple(primary),
         tags=frozenset(instance.get("tags", {}).get("items", [])),
         accounts=frozenset(account["email"] for account in instance.get("serviceAccounts", [])),
     )
