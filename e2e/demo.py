@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import shlex
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -19,7 +16,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from e2e import compute, install
+from e2e import compute, install, place
 from e2e.watching import Change, Watch, is_false, is_true, names_the_rule, violated
 
 ROOT = install.ROOT
@@ -34,7 +31,12 @@ def main() -> int:
     words.add_argument("--picture", type=Path, help="also write what was printed as an SVG")
     words.add_argument("--sentence", type=Path, help="also write what kubectl described in the outage as text")
     asked = words.parse_args()
-    missing = what_is_missing()
+    try:
+        here = place.asked()
+    except ValueError as error:
+        console.print(f"[red]✕[/] {error}")
+        return 2
+    missing = here.missing()
     if missing:
         return offline(missing)
     console.print(
@@ -45,10 +47,10 @@ def main() -> int:
             border_style="cyan",
         )
     )
-    step("a real cluster: API server, scheduler, kubelets, containers, each node a network namespace")
+    step(here.what)
     started = time.monotonic()
-    if subprocess.run([sys.executable, "-m", "e2e.lab", "up"], cwd=ROOT, check=False).returncode:
-        console.print("[red]✕[/] the lab did not come up; its own words are above")
+    if not here.up():
+        console.print("[red]✕[/] it did not come up; its own words are above")
         return 1
     done(f"up after {time.monotonic() - started:.0f} s")
     try:
@@ -57,7 +59,7 @@ def main() -> int:
         console.print(f"[red]✕[/] {error}", markup=True)
         if isinstance(error, subprocess.CalledProcessError):
             console.print(error.stderr, markup=False)
-        console.print("The lab is left as it is: `make lab-shell` to look, `make lab-down` to remove it.")
+        console.print(f"All is left as it is: `{here.shell}` to look, `{here.down}` to remove it.", markup=False)
         return 1
     if asked.picture:
         console.save_svg(str(asked.picture), title="make demo")
@@ -73,7 +75,7 @@ def story() -> str:
     """
     env = install.environment()
     step("PathCheck is installed")
-    tell("kubectl apply --server-side -k manifests/lab")
+    tell(f"kubectl apply --server-side -k {place.asked().overlay.relative_to(ROOT)}")
     compute.restore_story()
     started = time.monotonic()
     install.install()
@@ -94,12 +96,12 @@ def story() -> str:
         Panel(
             Group(
                 Text("Play on:"),
-                Text("  make lab-shell                      # kubectl and gcloud, set for this cluster"),
+                Text(f"  {place.asked().shell:<35} # kubectl and gcloud, set for this cluster"),
                 Text("  kubectl describe pathcheck kube-dns"),
                 Text(f"  gcloud compute firewall-rules delete {fix} --quiet"),
                 Text("  kubectl get pathchecks --watch"),
                 Text("Clean up:"),
-                Text("  make lab-down                       # leaves nothing"),
+                Text(f"  {place.asked().down:<35} # leaves nothing"),
             ),
             border_style="cyan",
         )
@@ -166,24 +168,12 @@ def forget_earlier_demos() -> None:
         install.kubectl("delete", "events", "-n", "default", "--field-selector", f"involvedObject.name={name}")
 
 
-def what_is_missing() -> list[str]:
-    """What keeps this machine from running the lab; empty when it can."""
-    missing = []
-    if platform.system() != "Linux":
-        missing.append(f"Linux (this is {platform.system()})")
-    elif os.geteuid() != 0:
-        missing.append("root, for network namespaces and containers (try: sudo make demo)")
-    if not shutil.which("go"):
-        missing.append("Go 1.26 or newer, to build Kubernetes once: https://go.dev/dl/")
-    return missing
-
-
 def offline(missing: list[str]) -> int:
     """The ten-second taste instead, labelled as such."""
     lines = "\n".join(f"  - {what}" for what in missing)
     console.print(
         Panel(
-            f"This machine cannot run the lab. It lacks:\n{lines}\n\n"
+            f"This machine cannot run the demo. It lacks:\n{lines}\n\n"
             "What follows is NOT the demo: no cluster, no packets. It asks the evaluator about the story's recorded rules.",
             title="offline taste",
             border_style="yellow",

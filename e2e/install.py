@@ -1,4 +1,4 @@
-"""Installing PathCheck into the lab, and the three PathChecks of the story, as the README tells a user to."""
+"""Installing PathCheck into the lab (or kind), and the three PathChecks of the story, as the README tells a user to."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from e2e.lab import environment as lab_environment
-from e2e.lab.places import state
+from e2e import place
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = (ROOT / "docs" / "examples" / "kube-dns.yaml", ROOT / "docs" / "examples" / "nodes.yaml")
@@ -17,12 +16,12 @@ NAMESPACE = "pathcheck-system"
 
 def environment() -> dict[str, str]:
     """What `make lab-shell` sets."""
-    return lab_environment.variables(state())
+    return place.asked().environment()
 
 
 def kubectl(*arguments: str, environment: Mapping[str, str] | None = None, given: str | None = None) -> str:
     """kubectl's output, with `given` as its input; raises subprocess.CalledProcessError with its words in stderr."""
-    env = {**os.environ, **(environment or lab_environment.variables(state()))}
+    env = {**os.environ, **(environment or place.asked().environment())}
     done = subprocess.run(["kubectl", *arguments], env=env, input=given, capture_output=True, text=True, check=False)
     if done.returncode:
         raise subprocess.CalledProcessError(done.returncode, f"kubectl {' '.join(arguments)}", done.stdout, done.stderr)
@@ -30,8 +29,8 @@ def kubectl(*arguments: str, environment: Mapping[str, str] | None = None, given
 
 
 def install() -> None:
-    """The manifests with the lab's overlay, until the operator is ready."""
-    kubectl("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "manifests" / "lab"))
+    """The manifests with the place's overlay, until the operator is ready."""
+    kubectl("apply", "--server-side", "--force-conflicts", "-k", str(place.asked().overlay))
     kubectl("-n", NAMESPACE, "rollout", "status", "deployment/pathcheck-operator", "--timeout=120s")
 
 

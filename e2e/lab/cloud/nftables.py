@@ -13,7 +13,7 @@ flushed. (How the real firewall treats open connections is not documented; see d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Any
@@ -86,24 +86,62 @@ def script(rules: Sequence[Json], interfaces: Sequence[Interface]) -> str:
         rules: compute#firewall resources as the API stores them, disabled ones included, in any order.
         interfaces: all instances' interfaces; packets of other interfaces have no rules on that side.
     """
+    names = _set(_quoted(interface.name) for interface in interfaces)
+    guards = [f"iifname {names} jump egress", f"oifname {names} jump ingress"] if interfaces else []
+    hook = "type filter hook forward priority filter; policy drop;"
+    return _table(rules, interfaces, interfaces, {"forward": [hook, *_ALWAYS, *guards, "accept"]})
+
+
+def script_on(own: Interface, rules: Sequence[Json], interfaces: Sequence[Interface]) -> str:
+    """The same for one instance alone, in its own network namespace, where `own.name` is its way to the network.
+
+    For networks without a router that every packet passes. Ingress is asked before the destination is translated, egress
+    after the source is: both see what is on the wire.
+
+    Args:
+        own: the instance, one of `interfaces` but for its name.
+        rules: as for `script`.
+        interfaces: all instances' interfaces: sources by tag or service account are looked up among them.
+    """
+    chains = {
+        "arriving": [
+            "type filter hook prerouting priority mangle; policy accept;",
+            f"iifname != {_quoted(own.name)} accept",
+            *_ALWAYS,
+            "jump ingress",
+        ],
+        "leaving": [
+            "type filter hook postrouting priority srcnat + 50; policy accept;",
+            f"oifname != {_quoted(own.name)} accept",
+            *_ALWAYS,
+            "jump egress",
+        ],
+    }
+    return _table(rules, [own], interfaces, chains)
+
+
+_ALWAYS = (
+    "ct state related accept",
+    "ct state established ct direction reply accept",
+    # The metadata server is always reachable, whatever the egress rules say.
+    "ip daddr 169.254.169.254 accept",
+    "ip6 daddr fd20:ce::254 accept",
+)
+
+
+def _table(
+    rules: Sequence[Json],
+    local: Sequence[Interface],
+    interfaces: Sequence[Interface],
+    hooks: Mapping[str, Sequence[str]],
+) -> str:
+    """The rules as they apply to `local`, asked from `hooks`."""
     enforced = sorted(
         (rule for rule in rules if not rule["disabled"]),
         key=lambda rule: (rule["priority"], "allowed" in rule, rule["name"]),
     )
-    names = _set(_quoted(interface.name) for interface in interfaces)
-    guards = [f"iifname {names} jump egress", f"oifname {names} jump ingress"] if interfaces else []
-    forward = [
-        "type filter hook forward priority filter; policy drop;",
-        "ct state related accept",
-        "ct state established ct direction reply accept",
-        # The metadata server is always reachable, whatever the egress rules say.
-        "ip daddr 169.254.169.254 accept",
-        "ip6 daddr fd20:ce::254 accept",
-        *guards,
-        "accept",
-    ]
-    ingress = [*_lines(enforced, interfaces, "INGRESS"), 'counter drop comment "implied-deny-ingress"']
-    egress = [*_lines(enforced, interfaces, "EGRESS"), 'counter return comment "implied-allow-egress"']
+    ingress = [*_lines(enforced, local, interfaces, "INGRESS"), 'counter drop comment "implied-deny-ingress"']
+    egress = [*_lines(enforced, local, interfaces, "EGRESS"), 'counter return comment "implied-allow-egress"']
     # A table must exist to be deleted; naming it first makes the script work both times.
     return "\n".join(
         [
@@ -112,7 +150,7 @@ def script(rules: Sequence[Json], interfaces: Sequence[Interface]) -> str:
             f"table {TABLE} {{",
             *_chain("egress", egress),
             *_chain("ingress", ingress),
-            *_chain("forward", forward),
+            *(line for name, lines in hooks.items() for line in _chain(name, lines)),
             "}",
             "",
         ]
@@ -123,16 +161,18 @@ def _chain(name: str, lines: Iterable[str]) -> list[str]:
     return [f"  chain {name} {{", *(f"    {line}" for line in lines), "  }"]
 
 
-def _lines(rules: Iterable[Json], interfaces: Sequence[Interface], direction: str) -> list[str]:
+def _lines(
+    rules: Iterable[Json], local: Sequence[Interface], interfaces: Sequence[Interface], direction: str
+) -> list[str]:
     instance_is_at = {"INGRESS": "oifname", "EGRESS": "iifname"}[direction]
     lines: list[str] = []
     for rule in rules:
-        targets = _targets(rule, interfaces)
+        targets = _targets(rule, local)
         if rule["direction"] != direction or not targets:
             continue
         # Allowed on this side: back to `forward`, where the other side may still have its say.
         verdict = "return" if "allowed" in rule else "drop"
-        every = len(targets) == len(interfaces)
+        every = len(targets) == len(local)
         where = [] if every else [f"{instance_is_at} {_set(_quoted(target.name) for target in targets)}"]
         for addresses in _addresses(rule, interfaces):
             for protocol in _protocols(rule.get("allowed") or rule["denied"]):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from e2e.lab.cloud.nftables import Interface, UnenforceableError, interface, script
+from e2e.lab.cloud.nftables import Interface, UnenforceableError, interface, script, script_on
 from e2e.lab.cloud.store import Json, seeded
 from e2e.lab.cloud.validation import check_fields, stored
 from tests.lab.cloud.seeds import ACCOUNT, NODE_TAG, OTHER, STORY, entries, instance, recording, rule
@@ -209,3 +209,19 @@ def test_unenforceable(reason: str) -> None:
     """An instance that has no single interface here is refused, not left out."""
     with pytest.raises(UnenforceableError, match=reason):
         interface(UNENFORCEABLE[reason], "v-")
+
+
+def test_an_instance_alone_has_its_own_rules_at_its_own_interface() -> None:
+    """Rules for others are not there, sources by tag are still looked up among all, and no interface is named but its way out."""
+    web = interface(WEB, "")
+    rules = as_stored(
+        rule("web", "tcp:80", targetTags=["web"], sourceTags=["data"]), rule("data", "udp", targetTags=["data"])
+    )
+    own = Interface("eth0", web.network, web.addresses, web.tags, web.accounts)
+    lines = [line.strip() for line in script_on(own, rules, INTERFACES).splitlines()]
+    assert [line for line in lines if "comment" in line] == [
+        'counter return comment "implied-allow-egress"',
+        'ip saddr { 10.142.0.3/32 } tcp dport { 80 } counter return comment "web"',
+        'counter drop comment "implied-deny-ingress"',
+    ]
+    assert [line for line in lines if "eth0" in line] == ['iifname != "eth0" accept', 'oifname != "eth0" accept']
