@@ -46,7 +46,7 @@ goldens: venv ## renew tests/goldens; review the diff
 e2e: venv ## the story on the real cluster (root)
 	$(BIN)/python -m pytest e2e -p no:xdist --timeout 900 -v
 
-demo: venv ## break a real cluster and see the sentence
+demo: venv ## break a real cluster and see the sentence (LAB=kind: on kind)
 	$(BIN)/python -m e2e.demo
 
 picture: venv ## run the demo and put what it printed into the README
