@@ -52,8 +52,8 @@ def outages(watch: Watch, nodes: int, rounds: int, goals: Goals, dice: random.Ra
     broken = {"kube-dns": 2 * (nodes - 1), "pod-to-pod": 2 * nodes * (nodes - 1)}
     first, complete, named, recovered, naive = [], [], [], [], []
     for _ in range(rounds):
-        time.sleep(dice.uniform(2, 8))
         with _naive_dialer() as dialer:
+            time.sleep(dice.uniform(2, 8))
             assert dialer.stdin is not None
             assert dialer.stdout is not None
             dialer.stdin.write("\n")

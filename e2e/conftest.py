@@ -19,3 +19,8 @@ def lab() -> Iterator[dict[str, str]]:
         subprocess.run([sys.executable, "-m", "e2e.lab", verb], cwd=install.ROOT, check=True)
     yield install.environment()
     subprocess.run([sys.executable, "-m", "e2e.lab", "down"], cwd=install.ROOT, check=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests that share the lab come last: those of the lab itself take it down."""
+    items.sort(key=lambda item: "lab" in getattr(item, "fixturenames", ()))
