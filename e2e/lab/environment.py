@@ -19,6 +19,8 @@ def variables(state: State) -> dict[str, str]:
     path = [str(state.binaries), str(Path(sys.prefix) / "bin"), os.environ.get("PATH", "/usr/bin:/bin")]
     return {
         "KUBECONFIG": str(state.user_kubeconfig),
+        # kubectl's memory of what this API server serves goes with the lab.
+        "KUBECACHEDIR": str(state.root / "kubectl-cache"),
         "PATH": ":".join(path),
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE": f"http://127.0.0.1:{LOCAL_COMPUTE_PORT}/compute/v1/",
         "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
