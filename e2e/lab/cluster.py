@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from e2e.lab.environment import variables as environment_of
 from e2e.lab.errors import CommandError, LabError, run
 from e2e.lab.places import State
 from e2e.lab.topology import LOCAL_API_PORT, Node, Topology
@@ -23,7 +24,7 @@ def kubectl(state: State, *arguments: str, given: str | None = None) -> str:
     Raises:
         CommandError: kubectl ended with an error.
     """
-    environment = os.environ | {"KUBECONFIG": str(state.user_kubeconfig)}
+    environment = os.environ | environment_of(state)
     return run([str(state.binaries / "kubectl"), *arguments], given=given, environment=environment)
 
 
