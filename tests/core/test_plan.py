@@ -203,7 +203,7 @@ def test_a_service_without_ready_endpoints_is_asked_but_not_dialled() -> None:
 def test_a_headless_service_has_nothing_to_dial() -> None:
     """There is no virtual address."""
     plan_ = plan(check(to=TO_KUBE_DNS), nodes(), HEADLESS, {}, pods())
-    why = "Service kube-system/kube-dns is headless: it has no virtual address to dial"
+    why = "Service kube-system/kube-dns has no virtual address to dial: it is headless or an ExternalName"
     assert plan_.obstacles == (Obstacle(Reason.SERVICE_WITHOUT_ADDRESS, Problem("spec.to.service", why)),)
 
 

@@ -89,7 +89,9 @@ def _to_service(
         problem = Problem("spec.to.service", f"Service {to.namespace}/{to.name} does not exist")
         return Plan(obstacles=(Obstacle(Reason.SERVICE_NOT_FOUND, problem),))
     if service.cluster_ip is None:
-        problem = Problem("spec.to.service", f"Service {service} is headless: it has no virtual address to dial")
+        problem = Problem(
+            "spec.to.service", f"Service {service} has no virtual address to dial: it is headless or an ExternalName"
+        )
         return Plan(obstacles=(Obstacle(Reason.SERVICE_WITHOUT_ADDRESS, problem),))
     behind = backends.get((to.namespace, to.name), ())
     most, obstacles = _limit(len(sources), check)

@@ -40,7 +40,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     namespace: str = Field(default="pathcheck-system", pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)
-    pod_name: str = Field(default="pathcheck-operator", min_length=1, max_length=128)
+    pod_name: str = Field(default="pathcheck-operator", pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=128)
     probe_image: str = Field(min_length=1)
     compute_endpoint: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
     firewall: Annotated[

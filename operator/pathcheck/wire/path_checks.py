@@ -216,9 +216,13 @@ class PathCheckSpec(Wire):
     model_config = ConfigDict(
         json_schema_extra={
             "x-kubernetes-validations": [
-                cel("!has(self.to.service) || self.traffic.all(t, t.protocol != 'ICMP')", _SERVICE_ICMP),
-                cel("!has(self.to.service) || self.traffic.all(t, t.protocol != 'UDP' || t.port == 53)", _SERVICE_UDP),
-                cel(f"self.traffic.all(t, self.traffic.exists_one(u, {_SAME}))", _TWICE),
+                cel("!has(self.to.service) || self.traffic.all(t, t.protocol != 'ICMP')", _SERVICE_ICMP, "traffic"),
+                cel(
+                    "!has(self.to.service) || self.traffic.all(t, t.protocol != 'UDP' || t.port == 53)",
+                    _SERVICE_UDP,
+                    "traffic",
+                ),
+                cel(f"self.traffic.all(t, self.traffic.exists_one(u, {_SAME}))", _TWICE, "traffic"),
             ]
         }
     )

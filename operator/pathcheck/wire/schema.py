@@ -21,9 +21,13 @@ LabelKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.
 LabelValue = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$", max_length=63)]
 
 
-def cel(rule: str, message: str) -> JsonDict:
-    """One entry of x-kubernetes-validations (https://kubernetes.io/docs/reference/using-api/cel/)."""
-    return {"rule": rule, "message": message}
+def cel(rule: str, message: str, field: str = "") -> JsonDict:
+    """One entry of x-kubernetes-validations (https://kubernetes.io/docs/reference/using-api/cel/).
+
+    `field` is the one below that the API server is to name, where the rule looks at several.
+    """
+    path: JsonDict = {"fieldPath": f".{field}"} if field else {}
+    return {"rule": rule, "message": message} | path
 
 
 class Wire(BaseModel):
