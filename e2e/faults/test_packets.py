@@ -36,16 +36,17 @@ def test_two_faults_are_two_findings(watch: Watch, truth: Truth) -> None:
     with levers.rule("deny-https-of-node-2", **deny), levers.swallowed("oifname v-node-3 tcp dport 80"):
         began = time.time()
         change = watch.wait_for("web-and-ping", "both explained", _both, within=40, after=began)
-        flows = {finding["reason"]: finding["flows"] for finding in change.findings}
+        assert change.counts == {"asked": 18, "upheld": 14, "violated": 4, "unknown": 0}
         rules = {finding["reason"]: finding["rule"] for finding in change.findings}
-        assert flows == {"BlockedByFirewall": 2, "SilentBeyondFirewall": 2}
-        assert rules["BlockedByFirewall"] == "firewall:deny-https-of-node-2"
+        assert "deny-https-of-node-2" in rules["BlockedByFirewall"]
+        assert "deny-https-of-node-2" not in rules["SilentBeyondFirewall"]
     truth.whole("web-and-ping")
     watch.wait_for("web-and-ping", "True", is_true, within=20, after=time.time())
 
 
 def _both(change: Change) -> bool:
-    return {f["reason"] for f in change.findings} == {"BlockedByFirewall", "SilentBeyondFirewall"}
+    found = sorted((f["reason"], f["flows"]) for f in change.findings)
+    return found == [("BlockedByFirewall", 2), ("SilentBeyondFirewall", 2)]
 
 
 def test_a_flapping_rule_makes_as_many_transitions_as_were_real(watch: Watch, truth: Truth) -> None:
