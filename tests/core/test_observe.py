@@ -13,7 +13,7 @@ from pathcheck.model.cluster import ProbePod
 from pathcheck.model.findings import Seen
 from pathcheck.model.flows import L4
 from pathcheck.model.plans import Asked
-from pathcheck.model.probing import ListenerState, PathProbe, Result
+from pathcheck.model.probing import MAX_DIALS, Assignment, ListenerState, PathProbe, Result
 from pathcheck.model.words import Observation
 from tests.builders import TO_KUBE_DNS, bound, check, kube_dns, l4, nodes, path_probe, pod, pods, result, seconds
 
@@ -79,6 +79,25 @@ def test_a_refusal_in_the_name_of_a_listener_that_is_up_is_a_rejection() -> None
     witness = path_probe("node-1", result(SELF, REACHED, 0, 6), time=6, listeners=bound("udp/53"))
     expected = Seen(Observation.REJECTED, seconds(5), seconds(5), "refused, although the listener on node-1 is up")
     assert looked_at(dialer, witness) == (expected, NOTHING)
+
+
+def test_silence_of_what_is_on_no_node_cannot_be_told_from_its_death() -> None:
+    """A backend outside the cluster's nodes has no witness: neither violated where it must be reachable nor upheld where isolated."""
+    services, backends = kube_dns()
+    outside = {key: tuple(replace(b, node=None) for b in found) for key, found in backends.items()}
+    planned = plan(check(to=TO_KUBE_DNS), nodes("node-2"), services, outside, pods("node-2"))
+    dialer = path_probe("node-2", result("dns udp/53 10.27.240.10", SILENT, 5), time=6)
+    assert looked_at(dialer, None, of=planned.asked[0]) == unmeasured(
+        "its target is on no node, where nobody can prove it up"
+    )
+
+
+def test_a_probe_that_is_full_says_so() -> None:
+    """A dial that found no room is not one that is about to be made."""
+    dial = asked().dial
+    assert dial is not None
+    full = replace(path_probe("node-2", time=6), assignment=Assignment("node-2", dials=(dial,) * MAX_DIALS))
+    assert looked_at(full, None) == unmeasured("the probe on node-2 has 4000 dials to make and takes no more")
 
 
 TCP_DNS = "dns tcp/53"

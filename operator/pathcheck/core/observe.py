@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from pathcheck.model.cluster import ProbePod
 from pathcheck.model.findings import Seen
 from pathcheck.model.plans import Asked, Witness
-from pathcheck.model.probing import PathProbe, Report, Result
+from pathcheck.model.probing import MAX_DIALS, PathProbe, Report
 from pathcheck.model.words import Manner, Observation
 
 PATIENCE = timedelta(seconds=3)
@@ -41,18 +41,24 @@ def observe(
     report, trouble = _report(asked.dialer, probes, pods, now, heartbeat_seconds)
     if report is None:
         return _unmeasured(trouble), frozenset()
-    result = _result(report, asked.dial.id)
+    result = report.result(asked.dial.id)
     if result is None:
+        if len(probes[asked.dialer].assignment.dials) >= MAX_DIALS:
+            return _unmeasured(
+                f"the probe on {asked.dialer} has {MAX_DIALS} dials to make and takes no more"
+            ), frozenset()
         return _unmeasured(f"{asked.dialer} has not dialled it yet"), frozenset()
     seen = Seen(result.observation, result.since, result.at, result.detail)
     if result.observation in (Observation.REACHED, Observation.UNMEASURED):
         return seen, frozenset()
-    own = _result(report, "self")
+    own = report.result("self")
     if own is None or own.observation is not Observation.REACHED:
         return _unmeasured(f"the probe on {asked.dialer} does not reach itself"), frozenset()
     # A workload's own closed port: the packets crossed, and whether it answers its own node need not be known, only that this is
     # no refusal from before its backends were these.
     closed = result.observation is Observation.REFUSED and asked.dial.manner not in (Manner.ECHO, Manner.PING)
+    if not asked.witnesses and not closed:
+        return _unmeasured("its target is on no node, where nobody can prove it up"), frozenset()
     unproven: set[str] = set()
     why = ""
     for witness in asked.witnesses:
@@ -63,7 +69,7 @@ def observe(
             return _unmeasured(f"the probe pod on {witness.node} was just replaced"), frozenset()
         if trouble := _listener_trouble(proof, asked, witness):
             return _unmeasured(trouble), frozenset()
-        control = _result(proof, witness.result_id)
+        control = proof.result(witness.result_id)
         if control is None or control.at < result.since:
             unproven.add(witness.node)
             why = f"the target on {witness.node} was not proven up since it became {result.observation}"
@@ -120,10 +126,6 @@ def _listener_trouble(report: Report, asked: Asked, witness: Witness) -> str:
 
 def _target(asked: Asked, witness: Witness) -> str:
     return str(witness.dial.address) if witness.dial is not None else f"the listener for {asked.flow.l4}"
-
-
-def _result(report: Report, result_id: str) -> Result | None:
-    return next((r for r in report.results if r.id == result_id), None)
 
 
 def _unmeasured(why: str) -> Seen:

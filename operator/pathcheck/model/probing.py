@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pathcheck.model.flows import L4, Address
@@ -86,6 +87,15 @@ class Report:
     time: datetime
     listeners: tuple[ListenerState, ...] = ()
     results: tuple[Result, ...] = ()
+    # Derived once: every flow asks for one of thousands.
+    _by_id: Mapping[str, Result] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_id", {result.id: result for result in self.results})
+
+    def result(self, id_: str) -> Result | None:
+        """The result with this id."""
+        return self._by_id.get(id_)
 
 
 @dataclass(frozen=True, slots=True)
