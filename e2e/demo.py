@@ -170,10 +170,13 @@ def forget_earlier_demos() -> None:
 
 def offline(missing: list[str]) -> int:
     """The ten-second taste instead, labelled as such."""
+    instead = (
+        "" if place.asked() is place.KIND else "With Docker and without root it runs on kind: make demo LAB=kind\n"
+    )
     lines = "\n".join(f"  - {what}" for what in missing)
     console.print(
         Panel(
-            f"This machine cannot run the demo. It lacks:\n{lines}\n\n"
+            f"This machine cannot run the demo. It lacks:\n{lines}\n{instead}\n"
             "What follows is NOT the demo: no cluster, no packets. It asks the evaluator about the story's recorded rules.",
             title="offline taste",
             border_style="yellow",
