@@ -137,6 +137,22 @@ FACTS: dict[str, tuple[list[Raw], str, str, str, str, tuple[str, ...]]] = {
     "but not for another protocol": (
         [rule("a", allowed=[entry("tcp")], sourceFuture=["x"])], POD, POD_1, "udp/53", "blocked", ("implied-deny-ingress",),
     ),
+    "without a port, rules for some ports change nothing if the others come to the same": (
+        [rule("ssh", allowed=[entry("tcp", "22")]), rule("web", priority=900, allowed=[entry("tcp", "80")]),
+         rule("a", allowed=[entry("tcp")])],
+        POD, POD_1, "tcp", "permitted", ("firewall:a",),
+    ),
+    "but a deny for some ports leaves it open": (
+        [rule("d", priority=900, denied=[entry("tcp", "22")]), rule("a", allowed=[entry("tcp")])],
+        POD, POD_1, "tcp", "undetermined", ("undecided:firewall:d",),
+    ),
+    "and so does an allow for some ports, where the others are denied": (
+        [rule("ssh", allowed=[entry("tcp", "22")])], POD, POD_1, "tcp", "undetermined", ("undecided:firewall:ssh",),
+    ),
+    "a rule that cannot tell may even do the opposite of what it seems to": (
+        [rule("b", priority=900, sourceFuture=["x"]), rule("a")],
+        POD, POD_1, "udp/53", "undetermined", ("undecided:firewall:b",),
+    ),
     "what is decided before a rule that cannot tell stays decided": (
         [rule("a", priority=900), rule("b", sourceFuture=["x"])], POD, POD_1, "udp/53", "permitted", ("firewall:a",),
     ),
@@ -149,6 +165,19 @@ def test_a_fact_of_the_firewall(sentence: str) -> None:
     rules, source, destination, traffic, prediction, decided_by = FACTS[sentence]
     got = predict(asked(source, destination, traffic), firewall(*rules))
     assert (got.prediction, got.decided_by) == (prediction, decided_by)
+
+
+def test_a_name_in_two_zones_is_one_machine_only_where_both_ends_are_known() -> None:
+    """Two machines may share a name: packets between them are not taken for packets within one."""
+    elsewhere = machine("node-1", "10.142.15.250", zone="zones/us-east1-c")
+    two = firewall(instances=[machine("node-1", "10.142.15.205"), elsewhere])
+    for source, destination, prediction, decided_by in (
+        ("10.142.15.205@node-1", "10.142.15.250@node-1", "blocked", "implied-deny-ingress"),
+        ("10.142.15.205@node-1", "10.142.15.205@node-1", "permitted", "same-vm"),
+        ("10.99.0.1@node-1", "10.99.0.2@node-1", "undetermined", "undecided:instance:node-1"),
+    ):
+        got = predict(asked(source, destination, "udp/53"), two)
+        assert (got.prediction, got.decided_by) == (prediction, (decided_by,))
 
 
 POLICY = {"name": "p", "type": "HIERARCHY", "rules": [{"priority": 1, "action": "deny", "direction": "INGRESS"}]}

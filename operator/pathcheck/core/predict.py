@@ -27,6 +27,7 @@ from pathcheck.model.words import Action, Direction, Prediction
 METADATA_SERVERS = frozenset({ip_address("169.254.169.254"), ip_address("fd20:ce::254")})
 # The implied rules' own priority; the API advises against using it, and does not say how an allow rule there ties with implied deny.
 LOWEST_PRIORITY = 65535
+_COMES_TO = {Action.ALLOW: Prediction.PERMITTED, Action.DENY: Prediction.BLOCKED}
 
 
 def predict(flow: Flow, firewall: Firewall) -> Explanation:
@@ -40,7 +41,11 @@ def predict(flow: Flow, firewall: Firewall) -> Explanation:
         return undetermined("undecided:addresses", "its addresses are of different families")
     sender, receiver = place_of(flow.source, firewall), place_of(flow.destination, firewall)
     if flow.source.instance is not None and flow.source.instance == flow.destination.instance:
-        same = not (isinstance(sender, Place) and isinstance(receiver, Place)) or sender.instance == receiver.instance
+        # Names are unique in a zone only: of two machines of one name, each end's must be known.
+        if isinstance(sender, Place) and isinstance(receiver, Place):
+            same = sender.instance == receiver.instance
+        else:
+            same = len(firewall.machines(flow.source.instance)) <= 1
         if same:
             return Explanation(Prediction.PERMITTED, ("same-vm",), "its packets do not leave the machine")
     if sender is None and receiver is None:
@@ -106,31 +111,40 @@ def _walk(side: Side, firewall: Firewall) -> Answer:
     before, after = _policies(side, firewall)
     if before:
         return before
+    unsure: list[Rule] = []
+    decided = None
     for rules in _same_priority(firewall.rules_in(side.network, side.direction)):
-        decided = _decide(side, rules)
+        decided = _decide(side, rules, unsure)
         if decided:
-            return decided
-    if after:
-        return after
-    if side.direction is Direction.INGRESS:
+            break
+    answer = decided or after or _implied(side.direction)
+    for rule in unsure:
+        # A rule for some of the asked ports changes nothing if the others come to the same.
+        if rule.cannot_tell or _COMES_TO[rule.action] is not answer[0]:
+            why = rule.cannot_tell or f"it decides for some ports of {side.l4} only"
+            return _undecided(
+                f"firewall:{rule.name}", f"firewall rule {rule.name} could decide it, but cannot be judged: {why}"
+            )
+    return answer
+
+
+def _implied(direction: Direction) -> Answer:
+    if direction is Direction.INGRESS:
         return Prediction.BLOCKED, ("implied-deny-ingress",), "no rule admits it", None
     return Prediction.PERMITTED, ("implied-allow-egress",), "no rule denies it", None
 
 
-def _decide(side: Side, rules: Sequence[Rule]) -> Answer | None:
-    """The decision at one priority: one deny is enough, and between several allows there is no order."""
+def _decide(side: Side, rules: Sequence[Rule], unsure: list[Rule]) -> Answer | None:
+    """The decision at one priority: one deny is enough, and between several allows there is no order.
+
+    What could have decided before it, and cannot be told, is added to `unsure`.
+    """
     found = [(rule, match) for rule in rules if (match := matches(rule, side)) is not NO]
     sure = [rule for rule, match in found if match is YES]
     denies = [rule for rule in sure if rule.action is Action.DENY]
     if denies:
         return Prediction.BLOCKED, (f"firewall:{denies[0].name}",), f"{denies[0].name} denies it", denies[0]
-    unsure = [rule for rule, match in found if match is MAYBE]
-    if unsure:
-        rule = unsure[0]
-        why = rule.cannot_tell or f"it decides for some ports of {side.l4} only"
-        return _undecided(
-            f"firewall:{rule.name}", f"firewall rule {rule.name} could decide it, but cannot be judged: {why}"
-        )
+    unsure += [rule for rule, match in found if match is MAYBE]
     if not sure:
         return None
     if sure[0].priority == LOWEST_PRIORITY and side.direction is Direction.INGRESS:
