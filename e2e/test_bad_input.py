@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from e2e import install
 from tests.bad_input.table import NAME, NAMESPACE, SERVICES, Wrong, path_checks
 
 SECONDS = 20
+SYSTEM = install.NAMESPACE
 
 
 def create(body: dict[str, Any], *flags: str) -> str:
@@ -104,6 +106,38 @@ def test_an_unknown_field_without_strictness_is_dropped_aloud() -> None:
     try:
         assert 'Warning: unknown field "spec.expect"' in done.stderr
         assert "expect" not in json.loads(install.kubectl("get", "pathcheck", NAME, "-o", "json"))["spec"]
+    finally:
+        install.kubectl("delete", "pathcheck", NAME)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_probe_cannot_speak_for_another_node(tmp_path: Path) -> None:
+    """With the token of node-1's probe pod its own report may be written, and node-2's is refused by the admission policy."""
+    create(path_checks("notAccepted")[-1].body)  # any check that needs the three probes
+    try:
+        for node in ("node-1", "node-2"):
+            install.kubectl(
+                "wait", "-n", SYSTEM, f"pathprobe/{node}", "--for=jsonpath={.status.podUID}", "--timeout=60s"
+            )
+        pod = json.loads(install.kubectl("get", "pod", "-n", SYSTEM, "pathcheck-probe-node-1", "-o", "json"))[
+            "metadata"
+        ]
+        bound = ("--bound-object-kind=Pod", f"--bound-object-name={pod['name']}", f"--bound-object-uid={pod['uid']}")
+        token = install.kubectl("create", "token", "-n", SYSTEM, "pathcheck-probe", *bound)
+        config = json.loads(install.kubectl("config", "view", "--raw", "--minify", "-o", "json"))
+        config["users"] = [{"name": config["users"][0]["name"], "user": {"token": token}}]
+        as_probe = tmp_path / "kubeconfig"
+        as_probe.write_text(json.dumps(config))
+
+        def speak_for(node: str) -> str:
+            report = json.loads(install.kubectl("get", "pathprobe", "-n", SYSTEM, node, "-o", "json"))["status"]
+            patch = ("--subresource=status", "--type=merge", "-p", json.dumps({"status": report}))
+            return install.kubectl(f"--kubeconfig={as_probe}", "patch", "pathprobe", "-n", SYSTEM, node, *patch)
+
+        assert speak_for("node-1").startswith("pathprobe.pathcheck.dev/node-1 patched")
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            speak_for("node-2")
+        assert "a probe reports for the node it runs on only" in refused.value.stderr
     finally:
         install.kubectl("delete", "pathcheck", NAME)
 

@@ -331,6 +331,17 @@ async def test_proofs_are_shared() -> None:
     assert await proof(later + timedelta(seconds=0.5)) == later + timedelta(seconds=0.5)
 
 
+async def test_a_proof_that_is_asked_for_wakes_nobody() -> None:
+    """It costs one write: neither the fleet nor any check is looked at anew until the report is there."""
+    it = await started()
+    it.time = NOON + timedelta(seconds=60)
+    with suppress(Gone):
+        await it.reconciler.do(("prove", "node-1"))
+    assert it.asked == []
+    it.report("node-1", Observation.REACHED)
+    assert it.asked == [("check", "node-to-node")]
+
+
 async def test_no_api_server_address(it: Harness) -> None:
     """Without an address of the API server no pod is made: it could not report; the pass fails and says so."""
     it.cluster.remove(ENDPOINT_SLICES, "kubernetes", "default")
