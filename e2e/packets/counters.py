@@ -1,0 +1,26 @@
+"""Which rule decided how many packets, as the router counted them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+from e2e.lab.errors import run
+
+Decided = Counter[tuple[str, str]]
+
+
+def decided(router: str) -> Decided:
+    """Packets by direction (`ingress`, `egress`) and rule, since the rules were put in force.
+
+    Left out are packets that an egress rule let go on: the last word on them is the receiver's.
+    """
+    shown = run(["nsenter", f"--net=/run/netns/{router}", "nft", "-j", "list", "table", "inet", "vpc"])
+    counted: Decided = Counter()
+    for entry in json.loads(shown)["nftables"]:
+        rule = entry.get("rule", {})
+        parts: dict[str, Any] = {key: value for part in rule.get("expr", []) for key, value in part.items()}
+        if "comment" in rule and (rule["chain"] == "ingress" or "drop" in parts):
+            counted[rule["chain"], rule["comment"]] += parts["counter"]["packets"]
+    return counted
