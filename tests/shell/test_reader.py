@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -159,6 +161,20 @@ def test_failures_have_a_kind(cloud: Cloud, failure: Any, kind: str) -> None:
     cloud.answers["global/firewalls"] = failure
     answer = read(cloud)["error"]
     assert (answer["kind"], "permission" in answer) == (kind, False)
+
+
+def test_the_role_that_the_documentation_makes_is_what_is_asked(cloud: Cloud) -> None:
+    """docs/gke.md grants each permission that some call lacks when it is refused, and no other."""
+    missing = set()
+    for path in [p for p in cloud.answers if "#" not in p]:
+        kept, cloud.answers[path] = cloud.answers[path], (403, error("forbidden", "no"))
+        answer = read(cloud)
+        said = answer["error"]["permission"] if "error" in answer else str(answer["recording"]["unavailable"])
+        missing |= set(re.findall(r"compute\.[A-Za-z.]+", said))
+        cloud.answers[path] = kept
+    page = (Path(__file__).parents[2] / "docs" / "gke.md").read_text()
+    (granted,) = re.findall(r"--permissions=(\S+)", page)
+    assert set(granted.split(",")) == missing
 
 
 @pytest.mark.parametrize("path", ["aggregated/instances", "global/routes"])
