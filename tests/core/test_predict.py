@@ -180,6 +180,30 @@ def test_a_name_in_two_zones_is_one_machine_only_where_both_ends_are_known() -> 
         assert (got.prediction, got.decided_by) == (prediction, (decided_by,))
 
 
+SHARED = "https://www.googleapis.com/compute/v1/projects/host/global/networks/shared"
+
+
+@pytest.mark.parametrize(
+    ("changes", "rules", "prediction"),
+    [
+        ({}, [], "undetermined"),
+        ({"networks": [{"name": "shared", "selfLink": SHARED}]}, [], "blocked"),
+        ({}, [rule("a") | {"network": SHARED}], "permitted"),
+        ({"project": "host"}, [], "blocked"),
+    ],
+)
+def test_rules_of_a_shared_network_are_not_absent_because_they_are_elsewhere(
+    changes: Raw, rules: list[Raw], prediction: str
+) -> None:
+    """A recording that has nothing of the host project says nothing about what its rules would do."""
+    machines = [
+        machine(name, address, networkInterfaces=[{"network": SHARED, "networkIP": address}])
+        for name, address in (("node-1", "10.142.15.205"), ("node-2", "10.142.15.206"))
+    ]
+    shared = firewall(*rules, instances=machines, effectiveFirewalls=[], **changes)
+    assert predict(asked(NODE, "10.142.15.205@node-1", "udp/53"), shared).prediction == prediction
+
+
 POLICY = {"name": "p", "type": "HIERARCHY", "rules": [{"priority": 1, "action": "deny", "direction": "INGRESS"}]}
 
 
@@ -223,7 +247,7 @@ def test_unread_policies_leave_everything_undetermined() -> None:
     assert predict(asked(POD, POD_1, "udp/53"), fw) == Explanation(
         Prediction.UNDETERMINED,
         ("undecided:policies",),
-        "the firewall policies are not known: forbidden",
+        "not all rules and policies are known: forbidden",
         direction=Direction.EGRESS,
     )
 

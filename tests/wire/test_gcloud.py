@@ -36,6 +36,12 @@ def test_an_egress_rule() -> None:
     )
 
 
+def test_a_network_of_another_project_gets_its_rule_there() -> None:
+    """Under Shared VPC rules belong to the host project, not to that of the machines."""
+    fix = Fix("service", Rule("fix", "projects/host/global/networks/shared", Direction.INGRESS, 9, Action.ALLOW, L4), 1)
+    assert "--project=host --network=shared" in command(fix)
+
+
 def test_what_a_shell_would_take_apart_is_quoted() -> None:
     """A project that is no project's name stays one word, and starts nothing."""
     line = command(Fix("p; reboot", rule(Direction.INGRESS), 1))

@@ -163,7 +163,7 @@ def _policies(side: Side, firewall: Firewall) -> tuple[Answer | None, Answer | N
     found: list[Answer | None] = [None, None]
     for policy in reversed(relevant):
         if policy.unread:
-            answer = _undecided("policies", f"the firewall policies are not known: {policy.unread}")
+            answer = _undecided("policies", f"not all rules and policies are known: {policy.unread}")
         else:
             answer = _undecided(
                 f"policy:{policy.name}",

@@ -30,6 +30,12 @@ def network_name(url: str, project: str) -> str:
     return parts[-1]
 
 
+def network_owner(name: str, project: str) -> tuple[str, str]:
+    """The other direction of `network_name`: the project that owns the network, and its name there."""
+    parts = name.split("/")
+    return (parts[1], parts[-1]) if parts[0] == "projects" and len(parts) > 1 else (project, name)
+
+
 def region_name(subnetwork: object) -> str:
     """The region in a subnetwork's URL."""
     parts = str(subnetwork or "").split("/")

@@ -15,10 +15,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_network
 
-from pathcheck.model.firewall import Firewall, L4Match, PolicyPresence, PortRange, Problem, Rule
+from pathcheck.model.firewall import Firewall, Instance, L4Match, PolicyPresence, PortRange, Problem, Rule
 from pathcheck.model.flows import PROTOCOL_NUMBERS, WITH_PORTS, Range
 from pathcheck.model.words import Action, Direction
-from pathcheck.wire.compute import Unreadable, items, last_part, mapping, network_name, shown
+from pathcheck.wire.compute import Unreadable, items, last_part, mapping, network_name, network_owner, shown
 from pathcheck.wire.machines import instances_of
 
 FORMAT = "pathcheck-recording/1"
@@ -135,7 +135,10 @@ def _firewall_of(recording: Mapping[str, object]) -> Firewall:
         revision=revision_of(recording),
         instances=instances,
         rules=tuple(rules),
-        policies=tuple(_policies(recording, unavailable, project, problems)),
+        policies=(
+            *_rules_elsewhere(recording, instances, rules, project),
+            *_policies(recording, unavailable, project, problems),
+        ),
         problems=tuple(problems),
     )
 
@@ -369,6 +372,23 @@ def _policies(
         except ValueError as why:
             problems.append(Problem(place, str(why)))
             yield _unread(f"{place}: {why}")
+
+
+def _rules_elsewhere(
+    recording: Mapping[str, object], instances: Sequence[Instance], rules: Sequence[Rule], project: str
+) -> Iterable[PolicyPresence]:
+    """Networks of other projects (Shared VPC) about which this recording has nothing: no rule listed is not no rule there."""
+    used = {interface.network for instance in instances for interface in instance.interfaces}
+    links = [
+        str(network.get("selfLink", ""))
+        for network in _list(recording, "networks", required=False)
+        if isinstance(network, Mapping)
+    ]
+    known = {rule.network for rule in rules} | {network_name(link, project) for link in links}
+    for network in sorted(used - known):
+        owner, _ = network_owner(network, project)
+        if owner != project:
+            yield _unread(f"nothing of project {owner}, which owns network {network}, is in this recording", network)
 
 
 def _unread(why: str, network: str = "", region: str = "") -> PolicyPresence:

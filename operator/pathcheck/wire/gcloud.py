@@ -7,6 +7,7 @@ import shlex
 from pathcheck.model.firewall import Fix, L4Match, Rule
 from pathcheck.model.flows import PROTOCOL_NAMES
 from pathcheck.model.words import Direction
+from pathcheck.wire.compute import network_owner
 
 # gcloud's names for --allow; every other protocol is written as a number.
 _NAMED = frozenset({"tcp", "udp", "icmp", "esp", "ah", "sctp"})
@@ -18,9 +19,11 @@ def command(fix: Fix) -> str:
     inward = rule.direction is Direction.INGRESS
     remote = ",".join(map(str, rule.remote_ranges))
     local = ",".join(map(str, rule.local_ranges))
+    # Under Shared VPC a rule is made in the project that owns the network, whatever project the machines are in.
+    project, network = network_owner(rule.network, fix.project)
     flags = {
-        "project": fix.project,
-        "network": rule.network,
+        "project": project,
+        "network": network,
         "direction": rule.direction.upper(),
         "priority": str(rule.priority),
         "source-ranges": remote if inward else local,
