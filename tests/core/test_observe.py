@@ -88,8 +88,18 @@ def test_silence_of_what_is_on_no_node_cannot_be_told_from_its_death() -> None:
     planned = plan(check(to=TO_KUBE_DNS), nodes("node-2"), services, outside, pods("node-2"))
     dialer = path_probe("node-2", result("dns udp/53 10.27.240.10", SILENT, 5), time=6)
     assert looked_at(dialer, None, of=planned.asked[0]) == unmeasured(
-        "its target is on no node, where nobody can prove it up"
+        "its target is on no node and reached from none: nobody can prove it up"
     )
+
+
+def test_what_is_on_no_node_is_proven_up_by_another_node_that_reaches_it() -> None:
+    """The API server, say: node-1 reaches it after node-2's silence began, so it is the path from node-2 that is broken."""
+    services, backends = kube_dns()
+    outside = {key: (replace(backend, node=None),) for key, (backend,) in backends.items()}
+    planned = plan(check(to=TO_KUBE_DNS), nodes("node-2"), services, outside, pods("node-2"))
+    dialer = path_probe("node-2", result("dns udp/53 10.27.240.10", SILENT, 5), time=6)
+    peer = path_probe("node-1", result("dns udp/53 10.27.240.10", REACHED, 0, 6), time=6)
+    assert looked_at(dialer, peer, of=planned.asked[0]) == (Seen(SILENT, seconds(5), seconds(5)), NOTHING)
 
 
 def test_a_probe_that_is_full_says_so() -> None:

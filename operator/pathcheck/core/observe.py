@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from pathcheck.model.cluster import ProbePod
 from pathcheck.model.findings import Seen
 from pathcheck.model.plans import Asked, Witness
-from pathcheck.model.probing import MAX_DIALS, PathProbe, Report
+from pathcheck.model.probing import MAX_DIALS, Dial, PathProbe, Report
 from pathcheck.model.words import Manner, Observation
 
 PATIENCE = timedelta(seconds=3)
@@ -57,11 +57,12 @@ def observe(
     # A workload's own closed port: the packets crossed, and whether it answers its own node need not be known, only that this is
     # no refusal from before its backends were these.
     closed = result.observation is Observation.REFUSED and asked.dial.manner not in (Manner.ECHO, Manner.PING)
-    if not asked.witnesses and not closed:
-        return _unmeasured("its target is on no node, where nobody can prove it up"), frozenset()
+    witnesses = asked.witnesses or _peers(asked.dial, asked.dialer, probes)
+    if not witnesses and not closed:
+        return _unmeasured("its target is on no node and reached from none: nobody can prove it up"), frozenset()
     unproven: set[str] = set()
     why = ""
-    for witness in asked.witnesses:
+    for witness in witnesses:
         proof, trouble = _report(witness.node, probes, pods, now, heartbeat_seconds)
         if proof is None:
             return _unmeasured(trouble), frozenset()
@@ -92,6 +93,15 @@ def observe(
         detail = f"refused, although the listener on {asked.witnesses[0].node} is up"
         return Seen(Observation.REJECTED, result.since, result.at, result.detail or detail), frozenset()
     return seen, frozenset()
+
+
+def _peers(dial: Dial, dialer: str, probes: Mapping[str, PathProbe]) -> tuple[Witness, ...]:
+    """A target that is on no node (the API server, a backend outside) is proven up by another node that reaches it."""
+    for node, probe in sorted(probes.items()):
+        result = probe.report.result(dial.id) if probe.report is not None and node != dialer else None
+        if result is not None and result.observation is Observation.REACHED:
+            return (Witness(node, dial.id),)
+    return ()
 
 
 def _report(
