@@ -362,6 +362,13 @@ def decided(fw: Firewall) -> tuple[Prediction, tuple[str, ...]]:
     return got.prediction, got.decided_by
 
 
+def test_what_was_worked_out_is_not_taken_over_by_a_changed_copy() -> None:
+    """A flow is worked out once for each firewall; a copy with one more rule is another firewall."""
+    flow, before = asked(POD, POD_1, "udp/53"), firewall()
+    assert predict(flow, before) is predict(flow, before)
+    assert predict(flow, replace(before, rules=firewall(rule("a")).rules)).decided_by == ("firewall:a",)
+
+
 @given(rule_lists)
 def test_disabled_rules_change_nothing(rules: list[Raw]) -> None:
     """Without its disabled rules a firewall decides the same."""

@@ -7,7 +7,8 @@ it is what nobody sees.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from pathcheck.core.sides import YES, Side, l4_matches, local_matches, remote_matches, target_matches
 from pathcheck.model.firewall import Firewall, L4Match, NearMiss, Rule
@@ -27,9 +28,10 @@ def near_misses(side: Side, firewall: Firewall, wished: Action, decider: Rule | 
     for rule in firewall.rules_in(side.network, side.direction):
         if rule.action is not wished or rule.cannot_tell:
             continue
-        missed = _missed(rule, side, decider)
+        # The second field that is missed ends the look: most rules miss several, and there may be thousands.
+        missed = list(islice(_missed(rule, side, decider), 2))
         if len(missed) == 1:
-            field = missed[0]
+            (field,) = missed
             distance = (_NEAREST_FIRST.index(field), _gap(rule, side, field), rule.priority, rule.name)
             found.append((distance, rule))
     nearest = sorted(found, key=lambda pair: pair[0])[:_MOST_MISSES]
@@ -40,23 +42,21 @@ def near_misses(side: Side, firewall: Firewall, wished: Action, decider: Rule | 
     )
 
 
-def _missed(rule: Rule, side: Side, decider: Rule | None) -> list[str]:
-    """The fields that kept the rule from deciding."""
+def _missed(rule: Rule, side: Side, decider: Rule | None) -> Iterator[str]:
+    """The fields that kept the rule from deciding, those first that cost little to see."""
     remote, local = _range_fields(side.direction)
-    missed = []
     if rule.disabled:
-        missed.append("disabled")
+        yield "disabled"
     if l4_matches(rule, side) is not YES:
-        missed.append("port" if any(e.protocol == side.l4.protocol for e in rule.l4) else "protocol")
+        yield "port" if any(e.protocol == side.l4.protocol for e in rule.l4) else "protocol"
     if not target_matches(rule, side):
-        missed.append("target")
-    if not local_matches(rule, side):
-        missed.append(local)
-    if not remote_matches(rule, side):
-        missed.append(remote)
+        yield "target"
     if decider is not None and not _asked_before(rule, decider):
-        missed.append("priority")
-    return missed
+        yield "priority"
+    if not local_matches(rule, side):
+        yield local
+    if not remote_matches(rule, side):
+        yield remote
 
 
 def _asked_before(rule: Rule, decider: Rule) -> bool:

@@ -14,11 +14,12 @@ Sources are matched by address; tags and service accounts of a source hold for i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from ipaddress import ip_address
+from itertools import groupby
 
 from pathcheck.core.near_misses import near_misses
-from pathcheck.core.sides import MAYBE, NO, YES, Place, Side, matches, place_of, undetermined
+from pathcheck.core.sides import MAYBE, NO, YES, Match, Place, Side, matches, place_of, undetermined
 from pathcheck.model.firewall import Explanation, Firewall, Rule
 from pathcheck.model.flows import Flow
 from pathcheck.model.words import Action, Direction, Prediction
@@ -33,8 +34,18 @@ _COMES_TO = {Action.ALLOW: Prediction.PERMITTED, Action.DENY: Prediction.BLOCKED
 def predict(flow: Flow, firewall: Firewall) -> Explanation:
     """The prediction, its deciders and, for the opposite answer, the near misses. Total: what it cannot tell is undetermined.
 
-    A tcp, udp or sctp flow without a port stands for every port: rules for some ports only leave it undetermined.
+    A tcp, udp or sctp flow without a port stands for every port: where rules for some ports differ it is undetermined.
+
+    Each flow is worked out once for each firewall: an operator asks the same ones at every look, and every look is on the way from
+    a packet to a verdict.
     """
+    known = firewall.predicted.get(flow)
+    if known is None:
+        known = firewall.predicted[flow] = _predict(flow, firewall)
+    return known
+
+
+def _predict(flow: Flow, firewall: Firewall) -> Explanation:
     if {flow.source.address, flow.destination.address} & METADATA_SERVERS:
         return Explanation(Prediction.PERMITTED, ("always-allowed:metadata",))
     if flow.source.address.version != flow.destination.address.version:
@@ -113,8 +124,13 @@ def _walk(side: Side, firewall: Firewall) -> Answer:
         return before
     unsure: list[Rule] = []
     decided = None
-    for rules in _same_priority(firewall.rules_in(side.network, side.direction)):
-        decided = _decide(side, rules, unsure)
+    about = (
+        (rule, match)
+        for rule in firewall.rules_in(side.network, side.direction)
+        if not rule.disabled and (match := matches(rule, side)) is not NO
+    )
+    for _, tied in groupby(about, key=lambda found: found[0].priority):
+        decided = _decide(side, list(tied), unsure)
         if decided:
             break
     answer = decided or after or _implied(side.direction)
@@ -134,12 +150,11 @@ def _implied(direction: Direction) -> Answer:
     return Prediction.PERMITTED, ("implied-allow-egress",), "no rule denies it", None
 
 
-def _decide(side: Side, rules: Sequence[Rule], unsure: list[Rule]) -> Answer | None:
+def _decide(side: Side, found: Sequence[tuple[Rule, Match]], unsure: list[Rule]) -> Answer | None:
     """The decision at one priority: one deny is enough, and between several allows there is no order.
 
     What could have decided before it, and cannot be told, is added to `unsure`.
     """
-    found = [(rule, match) for rule in rules if (match := matches(rule, side)) is not NO]
     sure = [rule for rule, match in found if match is YES]
     denies = [rule for rule in sure if rule.action is Action.DENY]
     if denies:
@@ -171,19 +186,6 @@ def _policies(side: Side, firewall: Firewall) -> tuple[Answer | None, Answer | N
             )
         found[0 if policy.before_rules else 1] = answer
     return found[0], found[1]
-
-
-def _same_priority(rules: Iterable[Rule]) -> Iterable[list[Rule]]:
-    tied: list[Rule] = []
-    for rule in rules:
-        if rule.disabled:
-            continue
-        if tied and tied[0].priority != rule.priority:
-            yield tied
-            tied = []
-        tied.append(rule)
-    if tied:
-        yield tied
 
 
 def _undecided(name: str, why: str) -> Answer:

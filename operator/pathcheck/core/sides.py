@@ -84,8 +84,14 @@ def l4_matches(rule: Rule, side: Side) -> Match:
     """By protocol and port; a rule whose protocols could not be read may be about any."""
     if rule.cannot_tell and not rule.l4:
         return MAYBE
-    found = {_entry_matches(entry, side.l4) for entry in rule.l4}
-    return YES if YES in found else MAYBE if MAYBE in found else NO
+    match = NO
+    for entry in rule.l4:
+        entry_match = _entry_matches(entry, side.l4)
+        if entry_match is YES:
+            return YES
+        if entry_match is MAYBE:
+            match = MAYBE
+    return match
 
 
 def _entry_matches(entry: L4Match, l4: L4) -> Match:
@@ -97,7 +103,10 @@ def _entry_matches(entry: L4Match, l4: L4) -> Match:
         return YES
     if l4.port is None:
         return YES if any(p.first == 0 and p.last == 65535 for p in entry.ports) else MAYBE
-    return YES if any(l4.port in ports for ports in entry.ports) else NO
+    for ports in entry.ports:
+        if ports.first <= l4.port <= ports.last:
+            return YES
+    return NO
 
 
 def target_matches(rule: Rule, side: Side) -> bool:

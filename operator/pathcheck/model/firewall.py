@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pathcheck.model.flows import PROTOCOL_NAMES, Range
+from pathcheck.model.flows import PROTOCOL_NAMES, Flow, Range
 from pathcheck.model.words import Action, Direction, Prediction
 
 
@@ -138,6 +138,8 @@ class Firewall:
     _rules_in: Mapping[tuple[str, Direction], tuple[Rule, ...]] = field(init=False, repr=False, compare=False)
     _machines: Mapping[str, tuple[Instance, ...]] = field(init=False, repr=False, compare=False)
     _rules_named: Mapping[str, Rule] = field(init=False, repr=False, compare=False)
+    # What core/predict worked out of exactly this content; a changed copy (`replace`) begins with nothing.
+    predicted: dict[Flow, Explanation] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         # (priority, deny first, name); https://cloud.google.com/firewall/docs/firewalls#priority_order_for_firewall_rules
