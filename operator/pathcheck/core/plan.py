@@ -22,7 +22,8 @@ DNS_PORT = 53
 # Silence on a virtual address counts only when the backends behind it are proven up; a witness for each of very many would cost
 # more probe pods than it tells.
 MAX_WITNESSED_BACKENDS = 8
-# A check is decided in one go on the operator's only thread: so many flows take it 0.4 s and 40 MiB, sixteen times as many its life.
+# A check is decided in one go on the operator's only thread: so many flows take it half a second at rest and some seconds while all of
+# them are blocked; sixteen times as many would take its memory.
 MAX_FLOWS = 20_000
 _NO_ADDRESS_YET = IPv4Address(0)
 
