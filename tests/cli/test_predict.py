@@ -117,6 +117,18 @@ def test_an_address_of_no_machine_is_a_peer_outside(file: Path) -> None:
     assert (code, out.splitlines()[0]) == (0, "● permitted  203.0.113.9 → 10.24.9.31@node-1 udp/53")
 
 
+def test_a_destination_of_no_machine_is_only_half_an_answer(file: Path) -> None:
+    """A Service's virtual address, or a machine that was forgotten, is not told to be reached."""
+    code, out, _ = asked(file, "--from", "10.24.12.40", "--to", "10.27.240.10", "udp/53")
+    assert (code, out.splitlines()) == (
+        0,
+        [
+            "● permitted  10.24.12.40@node-2 → 10.27.240.10 udp/53",
+            "  permitted by implied-allow-egress; no recorded machine has 10.27.240.10, only the sender's rules were asked",
+        ],
+    )
+
+
 def test_what_could_not_be_read_is_said(tmp_path: Path) -> None:
     """Beside the answer stands which rule could not be read, by its field."""
     file = written(tmp_path / "r.json", recording(rule("a", priority="high")))

@@ -72,6 +72,14 @@ def test_a_machine_is_read_with_what_is_delivered_to_it() -> None:
     )
 
 
+def test_a_route_to_an_address_delivers_to_the_machine_that_has_it() -> None:
+    """A next hop may be given as an address of the route's network."""
+    hop = {"destRange": "10.24.9.0/24", "network": "global/networks/default", "nextHopIp": "10.142.15.205"}
+    elsewhere = hop | {"destRange": "10.24.8.0/24", "network": "global/networks/other"}
+    (found,) = firewall(instances=[machine("node-1", "10.142.15.205")], routes=[hop, elsewhere]).instances
+    assert found.interfaces[0].routed_ranges == (ip_network("10.24.9.0/24"),)
+
+
 def test_a_network_of_another_project_is_another_network() -> None:
     """Under Shared VPC two projects may both have a network called default."""
     other = rule("r") | {"network": "https://www.googleapis.com/compute/v1/projects/host/global/networks/default"}

@@ -22,12 +22,16 @@ def describe(flows: Sequence[Flow], explanation: Explanation, firewall: Firewall
     rules = [rule for name in names if (rule := firewall.rule(name)) is not None]
     nearest = f"; nearest: {explanation.near_misses[0].sentence}" if explanation.near_misses else ""
     if explanation.prediction is Prediction.PERMITTED:
+        outside = [f.destination for f in flows if f.destination.instance is None]
+        # A VIP or a forgotten machine would read as a way that is open, where only its sender was asked.
+        half = f"; no recorded machine has {outside[0].address}, only the sender's rules were asked" if outside else ""
         if not rules:
-            return f"permitted by {', '.join(names)}"
+            return f"permitted by {', '.join(names)}{half if explanation.direction else ''}"
         way = "to" if explanation.direction is Direction.EGRESS else "from"
-        return " and ".join(
+        admits = " and ".join(
             f"firewall rule {r.name} ({r.priority}) admits {l4_of(r.l4)} {way} {remote_of(r)}" for r in rules
         )
+        return f"{admits}{half}"
     if not rules:
         l4s = ", ".join(map(str, sorted({f.l4 for f in flows})))
         ranges = listed(_ranges(flows, firewall, sources))

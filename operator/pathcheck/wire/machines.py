@@ -17,7 +17,7 @@ def instances_of(
     raw_instances: Sequence[object], raw_routes: Sequence[object], project: str, problems: list[Problem]
 ) -> tuple[Instance, ...]:
     """Those of a recording's `instances` that can be read; what cannot is added to `problems`."""
-    routed = _routed_ranges(raw_routes, project, problems)
+    routed = _routed_ranges(raw_routes, raw_instances, problems)
     found = (_instance(raw, f"instances[{i}]", project, routed, problems) for i, raw in enumerate(raw_instances))
     return tuple(instance for instance in found if instance is not None)
 
@@ -65,22 +65,31 @@ def _interface(raw: object, zone: str, project: str) -> Interface:
     )
 
 
-def _routed_ranges(routes: Sequence[object], project: str, problems: list[Problem]) -> dict[str, list[Range]]:
-    """`ZONE/INSTANCE` → what static routes deliver to it."""
+def _routed_ranges(
+    routes: Sequence[object], raw_instances: Sequence[object], problems: list[Problem]
+) -> dict[str, list[Range]]:
+    """`ZONE/INSTANCE` → what static routes deliver to it, by its name or by its address in the route's network."""
     found: dict[str, list[Range]] = {}
+    by_address = {
+        (last_part(nic.get("network")), nic.get("networkIP")): f"{last_part(raw.get('zone'))}/{raw.get('name')}"
+        for raw in raw_instances
+        if isinstance(raw, Mapping) and isinstance(raw.get("networkInterfaces"), list)
+        for nic in raw["networkInterfaces"]
+        if isinstance(nic, Mapping) and isinstance(nic.get("networkIP"), str)
+    }
     for index, raw in enumerate(routes):
         if not isinstance(raw, Mapping):
             problems.append(Problem(f"routes[{index}]", "is no route"))
             continue
-        hop = raw.get("nextHopInstance")
-        if not hop:
+        parts = str(raw.get("nextHopInstance") or "").split("/")
+        machine = f"{parts[-3] if len(parts) >= 3 else ''}/{parts[-1]}" if parts[-1] else None
+        machine = machine or by_address.get((last_part(raw.get("network")), str(raw.get("nextHopIp"))))
+        if machine is None:
             continue
         try:
             destination = ip_network(str(raw.get("destRange")), strict=False)
         except ValueError as why:
             problems.append(Problem(shown(raw.get("name", f"routes[{index}]")), f"destRange: {why}"))
             continue
-        parts = str(hop).split("/")
-        zone = parts[-3] if len(parts) >= 3 else ""
-        found.setdefault(f"{zone}/{parts[-1]}", []).append(destination)
+        found.setdefault(machine, []).append(destination)
     return found
