@@ -63,25 +63,31 @@ def show(title: str, figures: Sequence[Figure], console: Console) -> None:
 
 
 def page(sections: dict[str, Sequence[Figure]], about: str, path: Path) -> None:
-    """Writes the measured part of the page; what stands below its mark is written by people and stays."""
-    lines = [
-        "# Figures",
-        "",
-        f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {about}. {_machine()}",
-        "Times are from the moment in which a rule is in force, or no longer, to the one in which `kubectl get --watch` shows the status.",
-        "",
-    ]
+    """Renews these sections of the page, each with what it is `about`, and leaves the others, people's notes among them."""
+    text = path.read_text() if path.exists() else HEADING
     for title, figures in sections.items():
-        lines += [f"## {title}", "", f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}"]
-        lines += [f"| {' | '.join(figure.cells())} |" for figure in figures]
-        lines.append("")
-    said = path.read_text().partition(MARK)[2] if path.exists() else "\n"
-    path.write_text("\n".join(lines) + MARK + said)
+        rows = [f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}", *(f"| {' | '.join(f.cells())} |" for f in figures)]
+        said = f"*{datetime.now(UTC):%Y-%m-%d}, {about}. {_machine()}*"
+        section = "\n".join([f"## {title}", "", said, "", *rows, "", ""])
+        before, mark, rest = text.partition(f"## {title}\n")
+        if not mark:
+            # New ones come before the notes.
+            before, notes, rest = text.partition("## Notes\n")
+            text = before + section + notes + rest
+        else:
+            text = before + section + "".join(rest.partition("## ")[1:])
+    path.write_text(text)
 
 
-MARK = "<!-- below: by hand -->"
+HEADING = """# Figures
+
+Written by `make bench`. Times are from the moment in which a rule is in force, or no longer, to the one in which
+`kubectl get --watch` shows the status. No test asserts them.
+
+## Notes
+"""
 
 
 def _machine() -> str:
     cores = sum(line.startswith("processor") for line in Path("/proc/cpuinfo").read_text().splitlines())
-    return f"All of it, cluster included, on one machine with {cores} cores, Linux {platform.release().split('-')[0]}."
+    return f"Cluster and all on one machine with {cores} cores, Linux {platform.release().split('-')[0]}."
