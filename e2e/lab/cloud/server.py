@@ -22,6 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from e2e.lab.cloud import batch
 from e2e.lab.cloud.api import Api, Call
 from e2e.lab.cloud.errors import ApiError
 from e2e.lab.cloud.faults import Fault, Faults
@@ -84,23 +85,49 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the journal has it."""
 
     def _serve(self) -> None:
+        try:
+            text = self._text()
+            if self.command == "POST" and urlsplit(self.path).path in batch.PATHS:
+                self._serve_batch(batch.parts(self.headers.get("Content-Type", ""), text))
+                return
+        except ApiError as error:
+            self._answer(error.code, error.body())
+            return
+        answered = self._call(self.command, self.path, text)
+        if answered is None:
+            self._cut()
+        else:
+            self._answer(*answered)
+
+    def _serve_batch(self, parts: list[batch.Part]) -> None:
+        answers = []
+        for part in parts:
+            answered = self._call(part.method, part.target, part.text)
+            if answered is None:
+                self._cut()
+                return
+            answers.append((part.content_id, *answered))
+        self._send(200, *batch.joined(answers))
+
+    def _call(self, method: str, target: str, text: bytes) -> tuple[int, Json] | None:
+        """Code and body of one call's answer, told to the journal; None for a connection that is to be cut."""
         began = time.monotonic()
         emulator = self.server.emulator
-        url = urlsplit(self.path)
+        url = urlsplit(target)
         path = unquote(url.path)
         parameters = dict(parse_qsl(url.query, keep_blank_values=True))
         is_side_door = self.server.side_door and path.startswith("/lab/")
         call_path = path.removeprefix(PREFIX)
-        fault = None if is_side_door else emulator.faults.take(self.command, path)
+        fault = None if is_side_door else emulator.faults.take(method, path)
         try:
-            body = self._body()
+            body = _parsed(text)
             error = self._suffer(fault, call_path)
             if error:
                 raise error
             if is_side_door:
-                answer = self._side_door(path, body)
+                answer = self._side_door(method, path, body)
             else:
-                answer = emulator.api.answer(Call(self.command, call_path, parameters, body))
+                answer = emulator.api.answer(Call(method, call_path, parameters, body))
             code = 200
         except ApiError as error:
             code, answer = error.code, error.body()
@@ -111,17 +138,14 @@ class _Handler(BaseHTTPRequestHandler):
                 "listener": self.server.name,
                 "client": self.client_address[0],
                 "userAgent": self.headers.get("User-Agent", ""),
-                "method": self.command,
+                "method": method,
                 "path": path,
                 "parameters": parameters,
                 "status": 0 if cut else code,
                 "seconds": round(time.monotonic() - began, 4),
             }
             emulator.journal.add(entry | ({"fault": fault.number} if fault else {}))
-        if cut:
-            self._cut()
-        else:
-            self._answer(code, answer)
+        return None if cut else (code, answer)
 
     def _suffer(self, fault: Fault | None, path: str) -> ApiError | None:
         if fault is None:
@@ -133,22 +157,16 @@ class _Handler(BaseHTTPRequestHandler):
             return ApiError(503, "backendError", "cut")
         return fault.error(path)
 
-    def _body(self) -> Any:
+    def _text(self) -> bytes:
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not length.isdecimal() or int(length) > LARGEST_BODY:
             self.close_connection = True
             raise ApiError(400, "badRequest", f"The body must have a Content-Length of at most {LARGEST_BODY}.")
-        text = self.rfile.read(int(length))
-        if not text:
-            return None
-        try:
-            return json.loads(text)
-        except ValueError as error:
-            raise ApiError(400, "parseError", f"Invalid JSON payload received. {error}") from error
+        return self.rfile.read(int(length))
 
-    def _side_door(self, path: str, body: Any) -> Json:
+    def _side_door(self, method: str, path: str, body: Any) -> Json:
         emulator = self.server.emulator
-        match self.command, path:
+        match method, path:
             case "POST", "/lab/faults":
                 return emulator.faults.add(body)
             case "GET", "/lab/faults":
@@ -158,12 +176,14 @@ class _Handler(BaseHTTPRequestHandler):
                 return {}
             case "GET", "/lab/requests":
                 return {"requests": emulator.journal.latest()}
-        raise ApiError(404, "notFound", f"The side door has no {self.command} {path}")
+        raise ApiError(404, "notFound", f"The side door has no {method} {path}")
 
     def _answer(self, code: int, answer: Json) -> None:
-        body = json.dumps(answer, indent=1).encode()
+        self._send(code, "application/json; charset=UTF-8", json.dumps(answer, indent=1).encode())
+
+    def _send(self, code: int, content_type: str, body: bytes) -> None:
         self.send_response(code)
-        self.send_header("Content-Type", "application/json; charset=UTF-8")
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -173,6 +193,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
         self.connection.close()
+
+
+def _parsed(text: bytes) -> Any:
+    if not text.strip():
+        return None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ApiError(400, "parseError", f"Invalid JSON payload received. {error}") from error
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
