@@ -43,13 +43,14 @@ def network_of(router: str, hosts: Sequence[Host]) -> Iterator[None]:
     """The namespaces of the router and the machines, joined; gone again afterwards, whatever happened.
 
     Raises:
-        CommandError: a namespace could not be made, because it is there already for instance.
+        CommandError: a namespace could not be made or joined.
     """
-    made: list[str] = []
+    namespaces = (router, *(host.namespace for host in hosts))
+    # A run that was killed leaves its own behind.
+    _remove(namespaces)
     try:
-        for namespace in (router, *(host.namespace for host in hosts)):
+        for namespace in namespaces:
             run(["ip", "netns", "add", namespace])
-            made.append(namespace)
             # Else IPv6 waits a second on every link, for nobody.
             settings = [
                 "net.ipv4.ip_forward=1",
@@ -64,8 +65,12 @@ def network_of(router: str, hosts: Sequence[Host]) -> Iterator[None]:
             _join(router, host, [other for other in hosts if other != host])
         yield
     finally:
-        for namespace in made:
-            subprocess.run(["ip", "netns", "delete", namespace], check=False, capture_output=True)
+        _remove(namespaces)
+
+
+def _remove(namespaces: Sequence[str]) -> None:
+    for namespace in namespaces:
+        subprocess.run(["ip", "netns", "delete", namespace], check=False, capture_output=True)
 
 
 def _join(router: str, host: Host, others: Sequence[Host]) -> None:

@@ -68,7 +68,7 @@ def _payload(protocol: int, port: int | None, source: Address, destination: Addr
         # An INIT chunk (RFC 9260, 3.3.2): type, flags, length, initiate tag, window, streams out and in, first number.
         init = struct.pack("!BBHIIHHI", 1, 0, 20, 1, 65535, 1, 1, 1)
         ports_and_tag = struct.pack("!HHI", _SOURCE_PORT, port, 0)
-        return ports_and_tag + struct.pack("<I", _crc32c(ports_and_tag + bytes(4) + init)) + init
+        return ports_and_tag + struct.pack("<I", crc32c(ports_and_tag + bytes(4) + init)) + init
     if protocol == ICMP:
         bare = struct.pack("!BBHHH", 8, 0, 0, 1, 1)
         return bare[:2] + struct.pack("!H", _sum16(bare)) + bare[4:]
@@ -101,7 +101,7 @@ def _sum16(data: bytes) -> int:
     return ~total & 0xFFFF
 
 
-def _crc32c(data: bytes) -> int:
+def crc32c(data: bytes) -> int:
     """SCTP's checksum (RFC 9260, appendix A)."""
     crc = 0xFFFFFFFF
     for byte in data:
