@@ -80,6 +80,13 @@ def test_a_route_to_an_address_delivers_to_the_machine_that_has_it() -> None:
     assert found.interfaces[0].routed_ranges == (ip_network("10.24.9.0/24"),)
 
 
+def test_a_default_route_delivers_nothing() -> None:
+    """The internet is not at home on the machine that is the way out."""
+    hop = {"destRange": "0.0.0.0/0", "network": "global/networks/default", "nextHopIp": "10.142.15.205"}
+    (found,) = firewall(instances=[machine("nat", "10.142.15.205")], routes=[hop]).instances
+    assert found.interfaces[0].routed_ranges == ()
+
+
 def test_a_network_of_another_project_is_another_network() -> None:
     """Under Shared VPC two projects may both have a network called default."""
     other = rule("r") | {"network": "https://www.googleapis.com/compute/v1/projects/host/global/networks/default"}

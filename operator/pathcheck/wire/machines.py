@@ -91,5 +91,7 @@ def _routed_ranges(
         except ValueError as why:
             problems.append(Problem(shown(raw.get("name", f"routes[{index}]")), f"destRange: {why}"))
             continue
-        found.setdefault(machine, []).append(destination)
+        # A default route is the way out, by a NAT machine for one; what it leads to is not at home there.
+        if destination.prefixlen:
+            found.setdefault(machine, []).append(destination)
     return found
