@@ -30,6 +30,9 @@ _BY_RULE = frozenset(
     }
 )
 
+# Where the firewall is not what kept the flow from being as wished, no rule nearly did: a near miss would only part what belongs together.
+_NO_NEAR_MISS = frozenset({Reason.SILENT_DESPITE_PERMISSION, Reason.SILENT_BEYOND_FIREWALL})
+
 Key = tuple[Verdict, Reason, tuple[str, ...]]
 
 
@@ -51,7 +54,8 @@ def group(
 def _key(judgement: Judgement, verdict: Verdict, reason: Reason) -> Key:
     explanation = judgement.explanation
     if reason in _BY_RULE:
-        nearest = explanation.near_misses[0].rule.name if explanation.near_misses else ""
+        told = explanation.near_misses if reason not in _NO_NEAR_MISS else ()
+        nearest = told[0].rule.name if told else ""
         return (verdict, reason, (*explanation.decided_by, nearest))
     if reason is Reason.UNMEASURED:
         return (verdict, reason, (judgement.seen.detail,))
@@ -63,7 +67,8 @@ def _finding(key: Key, members: list[Judgement], firewall: Firewall | Unavailabl
     first = members[0]
     flows = tuple(m.flow for m in members)
     rule = ", ".join(first.explanation.decided_by) if reason in _BY_RULE else ""
-    nearest = first.explanation.near_misses[0].sentence if first.explanation.near_misses and reason in _BY_RULE else ""
+    told = first.explanation.near_misses if reason in _BY_RULE - _NO_NEAR_MISS else ()
+    nearest = told[0].sentence if told else ""
     return Finding(reason, verdict, flows, _sentence(reason, members, firewall, sources), rule, nearest)
 
 
