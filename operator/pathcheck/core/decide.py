@@ -23,6 +23,8 @@ from pathcheck.model.plans import Asked, Plan
 from pathcheck.model.situation import CheckDecision, FleetDecision, Snapshot, Unavailable
 from pathcheck.model.words import Expectation, Prediction, Reason, Verdict
 
+SOME_BACKENDS = "undecided:backends"
+
 
 def decide_check(snapshot: Snapshot, name: str, spell: Callable[[Fix], str]) -> CheckDecision:
     """What one check comes to. `spell` writes a fix as a command of the cloud it is for."""
@@ -35,6 +37,10 @@ def decide_check(snapshot: Snapshot, name: str, spell: Callable[[Fix], str]) -> 
         seen, unproven = observe(asked, snapshot.probes, snapshot.pods, snapshot.now, snapshot.heartbeat_seconds)
         aligned = _explain(asked, seen, check, snapshot)
         judgement = judge(asked.flow, check.expectation, aligned.explanation, seen)
+        if judgement.verdict is Verdict.UPHELD and SOME_BACKENDS in aligned.explanation.decided_by:
+            # A Service whose every third connection dies is not well: the answers seen are those of the other backends.
+            note = Reason.SOME_BACKENDS_BLOCKED if check.expectation is Expectation.REACHABLE else None
+            judgement = replace(judgement, note=note)
         judgements.append(replace(judgement, at_firewall=asked.at_firewall, settling=aligned.settling))
         prove |= unproven
         read_firewall |= aligned.outdated
@@ -109,7 +115,7 @@ def _fold(explanations: Sequence[Explanation], flows: Sequence[Flow]) -> Explana
     if not blocked:
         return next(e for e in explanations if e.prediction is Prediction.UNDETERMINED)
     why = f"it depends on the backend: {len(blocked)} of {len(flows)} are blocked by {', '.join(sorted(deciders))}, such as {blocked[0]}"
-    return Explanation(Prediction.UNDETERMINED, why=why)
+    return Explanation(Prediction.UNDETERMINED, (SOME_BACKENDS,), why)
 
 
 def _with_fix(

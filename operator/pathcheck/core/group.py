@@ -108,6 +108,8 @@ def _sentence(
             return f"{what} arrives although the rules as read would block it ({cause}): the reading or its evaluation is wrong"
         case Reason.SILENT_DESPITE_PERMISSION:
             return f"{what} gets no answer as wished, but not because of the firewall, which permits it ({cause})"
+        case Reason.SOME_BACKENDS_BLOCKED:
+            return f"{what} is answered, but {why}"
         case _:
             return f"{what} is not measured: {first.seen.detail}"
 

@@ -114,6 +114,7 @@ class Reason(StrEnum):
     # notes: said beside a verdict, they never change it
     FIREWALL_MODEL_DISAGREES = "FirewallModelDisagrees"
     SILENT_DESPITE_PERMISSION = "SilentDespitePermission"
+    SOME_BACKENDS_BLOCKED = "SomeBackendsBlocked"
     # conditions
     ACCEPTED = "Accepted"
     INVALID_SPEC = "InvalidSpec"

@@ -1,0 +1,71 @@
+"""What only the whole pass shows: several backends, one verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+
+from pathcheck.core.decide import decide_check, decide_fleet
+from pathcheck.model.checks import NodeChoice
+from pathcheck.model.findings import Finding
+from pathcheck.model.situation import Snapshot
+from pathcheck.model.words import Observation, Reason, Verdict
+from pathcheck.wire.gcloud import command
+from tests.builders import TO_KUBE_DNS, check, kube_dns, nodes, path_probe, pods, result, seconds
+from tests.recordings import firewall, rule
+
+
+def found(observation: Observation, *destinations: str) -> tuple[Verdict, tuple[Finding, ...]]:
+    """node-3 asks kube-dns, which has a backend on node-1 and one on node-2; only these destinations are admitted."""
+    services, ((key, (backend,)),) = kube_dns()[0], kube_dns()[1].items()
+    second = replace(backend, address=ip_address("10.24.12.9"), node="node-2")
+    asks = check(source=NodeChoice(names=("node-3",)), to=TO_KUBE_DNS)
+    read = replace(firewall(rule("a", destinationRanges=list(destinations))), first_read=seconds(0))
+    snapshot = Snapshot(
+        now=seconds(60),
+        nodes=nodes(),
+        services=services,
+        backends={key: (backend, second)},
+        probes={},
+        pods=pods(),
+        checks={asks.name: asks},
+        firewall=replace(read, last_read=seconds(50)),
+    )
+    fleet = decide_fleet(snapshot).assignments
+    probes = {
+        name: path_probe(
+            name,
+            *(
+                result(dial.id, observation if name == "node-3" else Observation.REACHED, since=40, at=58)
+                for dial in assignment.dials
+            ),
+            time=58,
+        )
+        for name, assignment in fleet.items()
+    }
+    probes = {name: replace(probe, assignment=fleet[name]) for name, probe in probes.items()}
+    decision = decide_check(replace(snapshot, probes=probes), asks.name, command)
+    (judgement,) = decision.judgements
+    return judgement.verdict, decision.findings
+
+
+def test_a_service_whose_backends_are_blocked_in_part_is_not_told_to_be_well() -> None:
+    """The answers seen are those of the other backends; the verdict follows them, and a note names the rule."""
+    verdict, (finding,) = found(Observation.REACHED, "10.24.9.0/24")
+    assert (verdict, finding.verdict, finding.reason) == (
+        Verdict.UPHELD,
+        Verdict.UPHELD,
+        Reason.SOME_BACKENDS_BLOCKED,
+    )
+    assert finding.sentence == (
+        "node-3 → kube-system/kube-dns udp/53 is answered, but it depends on the backend: "
+        "1 of 2 are blocked by implied-deny-ingress, such as node-2[pod 10.24.12.9]"
+    )
+
+
+@pytest.mark.parametrize("destinations", [("10.24.9.0/24", "10.24.12.0/24"), ("10.24.0.0/14",)])
+def test_a_service_whose_backends_are_all_admitted_has_no_note(destinations: tuple[str, ...]) -> None:
+    """Nothing is said where there is nothing to say."""
+    assert found(Observation.REACHED, *destinations) == (Verdict.UPHELD, ())
