@@ -158,6 +158,12 @@ def test_a_dead_backend_is_not_a_dead_path() -> None:
     assert looked_at(dialer, witness, of=of) == unmeasured(why)
 
 
+def test_a_dial_that_stands_still_in_a_probe_that_lives_is_not_believed() -> None:
+    """Fresh reports of a stale answer: three rounds and half a minute without a new one, and it counts no more."""
+    dialer = path_probe("node-2", result(PEER, REACHED, 1, 9), time=55)
+    assert looked_at(dialer, WITNESS, at=56) == unmeasured("node-2 has not dialled it since 12:00:09 UTC")
+
+
 UDP_53: L4 = l4("udp/53")
 SILENT_DIALER = path_probe("node-2", result(PEER, SILENT, 5), time=6)
 WITNESS = path_probe("node-1", result(SELF, REACHED, 0, 6), time=6, listeners=bound("udp/53"))

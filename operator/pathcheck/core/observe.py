@@ -26,6 +26,9 @@ from pathcheck.model.words import Manner, Observation
 PATIENCE = timedelta(seconds=3)
 # Heartbeats are jittered and the API server may be away for a minute: three of them missed is what a report may be late.
 STALE_HEARTBEATS = 3
+# A probe that reports, but not of this dial: its rounds have stopped. Both times are the probe's own; a round can take half a minute.
+STALLED_ROUNDS = 3
+STALLED = timedelta(seconds=30)
 
 
 def observe(
@@ -48,6 +51,8 @@ def observe(
                 f"the probe on {asked.dialer} has {MAX_DIALS} dials to make and takes no more"
             ), frozenset()
         return _unmeasured(f"{asked.dialer} has not dialled it yet"), frozenset()
+    if report.time - result.at > STALLED_ROUNDS * timedelta(seconds=asked.dial.cadence.interval_seconds) + STALLED:
+        return _unmeasured(f"{asked.dialer} has not dialled it since {result.at:%H:%M:%S} UTC"), frozenset()
     seen = Seen(result.observation, result.since, result.at, result.detail)
     if result.observation in (Observation.REACHED, Observation.UNMEASURED):
         return seen, frozenset()
