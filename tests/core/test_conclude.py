@@ -60,9 +60,9 @@ def test_all_upheld_is_true_throughout() -> None:
     status, announcements = concluded(check(), GOOD)
     assert conditions(status) == {
         "Accepted": (TRUE, Reason.ACCEPTED, "the spec can be used"),
-        "Measured": (TRUE, Reason.COMPLETE, "all 1 flows are measured"),
-        "Upheld": (TRUE, Reason.UPHELD, "all 1 flows are reachable"),
-        "Ready": (TRUE, Reason.UPHELD, "all 1 flows are reachable"),
+        "Measured": (TRUE, Reason.COMPLETE, "the one flow is measured"),
+        "Upheld": (TRUE, Reason.UPHELD, "the one flow is reachable"),
+        "Ready": (TRUE, Reason.UPHELD, "the one flow is reachable"),
     }
     assert announcements == ()
 

@@ -61,7 +61,7 @@ def test_a_service_whose_backends_are_blocked_in_part_is_not_told_to_be_well() -
     )
     assert finding.sentence == (
         "node-3 → kube-system/kube-dns udp/53 is answered, but it depends on the backend: "
-        "1 of 2 are blocked by implied-deny-ingress, such as node-2[pod 10.24.12.9]"
+        "1 of 2 blocked by implied-deny-ingress, such as node-2[pod 10.24.12.9]"
     )
 
 

@@ -85,6 +85,10 @@ def _counts(judgements: Sequence[Judgement], beyond: int) -> Counts:
     return Counts(len(judgements) + beyond, by[Verdict.UPHELD], by[Verdict.VIOLATED], unknown)
 
 
+def _all(count: int, are: str) -> str:
+    return f"all {count} flows are {are}" if count > 1 else f"the one flow is {are}"
+
+
 Draft = tuple[str, ConditionStatus, Reason, str]
 
 
@@ -100,7 +104,7 @@ def _measured(check: PathCheck, judgements: Sequence[Judgement], counts: Counts,
     unmeasured = [j for j in judgements if j.seen.observation is Observation.UNMEASURED]
     missing = len(unmeasured) + counts.asked - len(judgements)
     if counts.asked and not missing:
-        return "Measured", ConditionStatus.TRUE, Reason.COMPLETE, f"all {counts.asked} flows are measured"
+        return "Measured", ConditionStatus.TRUE, Reason.COMPLETE, _all(counts.asked, "measured")
     if not counts.asked:
         return "Measured", ConditionStatus.UNKNOWN, Reason.NOT_ACCEPTED, "there is nothing to measure, see Accepted"
     why = f"; {unmeasured[0].flow}: {unmeasured[0].seen.detail}" if unmeasured else "; see Accepted"
@@ -145,7 +149,7 @@ def _upheld(check: PathCheck, plan: Plan, counts: Counts, findings: Sequence[Fin
             f"all {counts.asked} flows that can be asked are as expected, but not all can be: {_accepted(plan)[3]}"
         )
         return "Upheld", ConditionStatus.UNKNOWN, Reason.NOT_ACCEPTED, message
-    message = f"all {counts.asked} flows are {check.expectation}"
+    message = _all(counts.asked, check.expectation)
     return "Upheld", ConditionStatus.TRUE, Reason.UPHELD, message
 
 

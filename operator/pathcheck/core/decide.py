@@ -111,10 +111,15 @@ def _fold(explanations: Sequence[Explanation], flows: Sequence[Flow]) -> Explana
     blocked = [
         str(f.destination) for e, f in zip(explanations, flows, strict=True) if e.prediction is Prediction.BLOCKED
     ]
-    deciders = {name for e in explanations if e.prediction is Prediction.BLOCKED for name in e.decided_by}
+    deciders = {
+        name.removeprefix("firewall:")
+        for e in explanations
+        if e.prediction is Prediction.BLOCKED
+        for name in e.decided_by
+    }
     if not blocked:
         return next(e for e in explanations if e.prediction is Prediction.UNDETERMINED)
-    why = f"it depends on the backend: {len(blocked)} of {len(flows)} are blocked by {', '.join(sorted(deciders))}, such as {blocked[0]}"
+    why = f"it depends on the backend: {len(blocked)} of {len(flows)} blocked by {', '.join(sorted(deciders))}, such as {blocked[0]}"
     return Explanation(Prediction.UNDETERMINED, (SOME_BACKENDS,), why)
 
 
