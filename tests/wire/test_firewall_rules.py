@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pathcheck.core.predict import predict
 from pathcheck.model.firewall import Instance, Interface, L4Match, PortRange, Rule
 from pathcheck.model.words import Action, Direction, Prediction
-from pathcheck.wire.firewall_rules import NotARecording, firewall_of, revision_of
+from pathcheck.wire.compute import NotARecording
+from pathcheck.wire.firewall_rules import firewall_of, revision_of
 from tests.recordings import NODE_ACCOUNT, NODE_TAG, Raw, asked, entry, firewall, machine, recording, rule
 
 STORY = Path(__file__).parents[2] / "docs" / "story"

@@ -13,7 +13,8 @@ from pathcheck.core.propose import propose
 from pathcheck.model.firewall import Explanation, Firewall, Fix, NearMiss
 from pathcheck.model.flows import L4, PROTOCOL_NUMBERS, WITH_PORTS, Address, Endpoint, Flow
 from pathcheck.model.words import Prediction
-from pathcheck.wire.firewall_rules import NotARecording, firewall_of
+from pathcheck.wire.compute import NotARecording
+from pathcheck.wire.firewall_rules import firewall_of
 from pathcheck.wire.gcloud import command
 
 EXIT_CODES = {Prediction.PERMITTED: 0, Prediction.BLOCKED: 1, Prediction.UNDETERMINED: 3, Prediction.INSPECTED: 3}

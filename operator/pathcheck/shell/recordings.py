@@ -25,7 +25,8 @@ from pathcheck.model.cluster import Node
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.situation import Unavailable
 from pathcheck.shell.settings import Settings
-from pathcheck.wire.firewall_rules import NotARecording, firewall_of
+from pathcheck.wire.compute import NotARecording
+from pathcheck.wire.firewall_rules import firewall_of
 
 log = structlog.get_logger()
 

@@ -74,3 +74,15 @@ def texts(value: object, what: str) -> list[str]:
     if not isinstance(found, list) or not all(isinstance(text, str) and text.isprintable() for text in found):
         raise Unreadable(f"{what}: must be a list of texts that can be printed")
     return found
+
+
+class NotARecording(ValueError):  # noqa: N818 - it reads as what it says
+    """The file as a whole cannot be used; the message names the field."""
+
+
+def listed_in(recording: Mapping[str, object], key: str, required: bool = True) -> Sequence[object]:
+    """One of a recording's own lists; raises NotARecording where it is no list, or missing though required."""
+    value = recording.get(key, None if required else [])
+    if not isinstance(value, list):
+        raise NotARecording(f"{key}: {'is missing' if value is None else 'must be a list'}")
+    return value

@@ -12,13 +12,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 
-from pathcheck.model.firewall import Firewall, Instance, L4Match, PolicyPresence, PortRange, Problem, Rule
+from pathcheck.model.firewall import Firewall, L4Match, PortRange, Problem, Rule
 from pathcheck.model.flows import PROTOCOL_NUMBERS, WITH_PORTS, Range
 from pathcheck.model.words import Action, Direction
-from pathcheck.wire.compute import Unreadable, items, last_part, mapping, network_name, network_owner, shown
+from pathcheck.wire.compute import (
+    NotARecording,
+    Unreadable,
+    listed_in,
+    network_name,
+    shown,
+)
+from pathcheck.wire.firewall_policies import policies_of, rules_elsewhere
 from pathcheck.wire.machines import instances_of
 
 FORMAT = "pathcheck-recording/1"
@@ -92,10 +99,6 @@ _VOLATILE = frozenset(
 _ANYWHERE: tuple[Range, ...] = (ip_network("0.0.0.0/0"),)
 
 
-class NotARecording(ValueError):  # noqa: N818 - it reads as what it says
-    """The file as a whole cannot be used; the message names the field."""
-
-
 def firewall_of(recording: Mapping[str, object]) -> Firewall:
     """The firewall that this recording shows.
 
@@ -121,11 +124,11 @@ def _firewall_of(recording: Mapping[str, object]) -> Firewall:
     for key in ("instances", "firewalls"):
         if key in unavailable:
             raise NotARecording(f"{key}: could not be read: {unavailable[key]}")
-    routes = [] if "routes" in unavailable else _list(recording, "routes", required=False)
-    instances = instances_of(_list(recording, "instances"), routes, project, problems)
+    routes = [] if "routes" in unavailable else listed_in(recording, "routes", required=False)
+    instances = instances_of(listed_in(recording, "instances"), routes, project, problems)
     rules = [
         rule
-        for index, raw in enumerate(_list(recording, "firewalls"))
+        for index, raw in enumerate(listed_in(recording, "firewalls"))
         for rule in _rules(raw, f"firewalls[{index}]", project, problems)
     ]
     problems += [Problem(where, f"could not be read: {why}") for where, why in unavailable.items()]
@@ -136,8 +139,8 @@ def _firewall_of(recording: Mapping[str, object]) -> Firewall:
         instances=instances,
         rules=tuple(rules),
         policies=(
-            *_rules_elsewhere(recording, instances, rules, project),
-            *_policies(recording, unavailable, project, problems),
+            *rules_elsewhere(recording, instances, rules, project),
+            *policies_of(recording, unavailable, project, problems),
         ),
         problems=tuple(problems),
     )
@@ -165,13 +168,6 @@ def _unavailable(recording: Mapping[str, object]) -> dict[str, str]:
     if not isinstance(noted, Mapping):
         raise NotARecording("unavailable: maps a list's name to why it could not be read")
     return {shown(key): shown(why) for key, why in noted.items()}
-
-
-def _list(recording: Mapping[str, object], key: str, required: bool = True) -> Sequence[object]:
-    value = recording.get(key, None if required else [])
-    if not isinstance(value, list):
-        raise NotARecording(f"{key}: {'is missing' if value is None else 'must be a list'}")
-    return value
 
 
 # Rules
@@ -330,80 +326,3 @@ def _ports(text: object) -> PortRange:
         if ports.first <= ports.last <= 65535:
             return ports
     raise Unreadable(f"ports {text!r} are not within 0-65535")
-
-
-# Policies
-
-
-def _policies(
-    recording: Mapping[str, object], unavailable: Mapping[str, str], project: str, problems: list[Problem]
-) -> Iterable[PolicyPresence]:
-    if "effectiveFirewalls" in unavailable:
-        yield _unread(unavailable["effectiveFirewalls"])
-        return
-    if "effectiveFirewalls" not in recording:
-        yield _unread("the recording has no effectiveFirewalls")
-        return
-    orders = {
-        str(network.get("name")): str(network.get("networkFirewallPolicyEnforcementOrder", "AFTER_CLASSIC_FIREWALL"))
-        for network in _list(recording, "networks", required=False)
-        if isinstance(network, Mapping)
-    }
-    for index, entry in enumerate(_list(recording, "effectiveFirewalls")):
-        place = f"effectiveFirewalls[{index}]"
-        try:
-            scope = mapping(entry, "it")
-            network, region = network_name(str(scope.get("network", "")), project), last_part(scope.get("region"))
-            answer = mapping(scope.get("answer"), "answer")
-            if scope.get("unavailable"):
-                yield _unread(shown(scope["unavailable"]), network, region)
-                continue
-            for raw in items(answer, "firewallPolicys"):
-                policy = mapping(raw, "firewallPolicys")
-                directions = _deciding(items(policy, "rules"))
-                if directions:
-                    kind = policy.get("type")
-                    after = (
-                        kind in ("NETWORK", "NETWORK_REGIONAL")
-                        and orders.get(last_part(network)) == "AFTER_CLASSIC_FIREWALL"
-                    )
-                    name = shown(policy.get("name") or policy.get("displayName") or place)
-                    yield PolicyPresence(name, network, region, not after, directions)
-        except ValueError as why:
-            problems.append(Problem(place, str(why)))
-            yield _unread(f"{place}: {why}")
-
-
-def _rules_elsewhere(
-    recording: Mapping[str, object], instances: Sequence[Instance], rules: Sequence[Rule], project: str
-) -> Iterable[PolicyPresence]:
-    """Networks of other projects (Shared VPC) about which this recording has nothing: no rule listed is not no rule there."""
-    used = {interface.network for instance in instances for interface in instance.interfaces}
-    links = [
-        str(network.get("selfLink", ""))
-        for network in _list(recording, "networks", required=False)
-        if isinstance(network, Mapping)
-    ]
-    known = {rule.network for rule in rules} | {network_name(link, project) for link in links}
-    for network in sorted(used - known):
-        owner, _ = network_owner(network, project)
-        if owner != project:
-            yield _unread(f"nothing of project {owner}, which owns network {network}, is in this recording", network)
-
-
-def _unread(why: str, network: str = "", region: str = "") -> PolicyPresence:
-    return PolicyPresence("", network, region, True, unread=why)
-
-
-def _deciding(rules: Sequence[object]) -> frozenset[Direction]:
-    """The directions in which a policy has a rule that is not disabled and does more than hand on (goto_next)."""
-    live = [
-        r
-        for r in rules
-        if not (isinstance(r, Mapping) and (r.get("disabled") is True or r.get("action") == "goto_next"))
-    ]
-    return frozenset(
-        direction
-        for direction in Direction
-        if any(not isinstance(r, Mapping) or r.get("direction", direction.upper()) == direction.upper() for r in live)
-    )
