@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,6 +22,15 @@ TROUBLES: dict[str, tuple[dict[str, Any], str]] = {
         "(missing permission compute.firewalls.list)",
     ),
 }
+
+
+@pytest.fixture(autouse=True)
+def fresh_reader(installed: dict[str, str]) -> Iterator[None]:
+    """After forbidden and rate-limited readings the next one waits for minutes, which would be the next test's. A restart forgets that."""
+    yield
+    deployment = ("deployment/pathcheck-operator", "-n", install.NAMESPACE)
+    install.kubectl("rollout", "restart", *deployment, environment=installed)
+    install.kubectl("rollout", "status", *deployment, "--timeout=60s", environment=installed)
 
 
 def is_unexplained(why: str) -> Any:
