@@ -31,7 +31,8 @@ from pathcheck.wire.firewall_rules import firewall_of
 log = structlog.get_logger()
 
 ANSWER_SECONDS = 45.0
-LONGEST_PAUSE_SECONDS = 300.0
+# Compute Engine counts requests by the minute, and refills at the next (https://cloud.google.com/compute/api-quota).
+LONGEST_PAUSE_SECONDS = 60.0
 # An answer is one line; a project's whole firewall may be some ten MiB.
 LONGEST_LINE = 1 << 28
 READER = (sys.executable, "-m", "pathcheck.shell.reader")
@@ -246,7 +247,8 @@ class Recordings:
             if scope is None:
                 return changed, self._apart, True  # the first nodes will be known in a moment
             self._failures += 1
-            slower = min(self._interval * 2 ** min(self._failures, 10), LONGEST_PAUSE_SECONDS)
+            longest = max(self._interval, LONGEST_PAUSE_SECONDS)
+            slower = min(self._interval * 2 ** min(self._failures, 10), longest)
             return changed, self._jittered(slower) if error.slow_down else self._pause(), error.slow_down
         self._failures = 0
         return self._succeeded(replace(firewall, source=source.name), began), self._pause(), False
