@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,11 +27,23 @@ TROUBLES: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.fixture(autouse=True)
 def fresh_reader(installed: dict[str, str]) -> Iterator[None]:
-    """After forbidden and rate-limited readings the next one waits for minutes, which would be the next test's. A restart forgets that."""
+    """The firewall was read before the trouble, and the trouble before is forgotten: after forbidden and rate-limited readings the next one
+    waits, which would be the next test's."""
+    began = time.time()
+    levers.until("the firewall is read", lambda: has_been_read_since(began), within=60)
     yield
     deployment = ("deployment/pathcheck-operator", "-n", install.NAMESPACE)
     install.kubectl("rollout", "restart", *deployment, environment=installed)
     install.kubectl("rollout", "status", *deployment, "--timeout=60s", environment=installed)
+
+
+def has_been_read_since(moment: float) -> bool:
+    """Whether the last call of a whole reading was answered well."""
+    requests = levers.call("GET", f"{levers.EMULATOR}/lab/requests")["requests"]
+    return any(
+        r["path"].endswith("getEffectiveFirewalls") and r["status"] == 200 and levers.moment(r["time"]) > moment
+        for r in requests
+    )
 
 
 def is_unexplained(why: str) -> Any:
