@@ -71,7 +71,6 @@ def decide_fleet(snapshot: Snapshot) -> FleetDecision:
     assignments = assign(plans, snapshot.key, prove_after)
     return FleetDecision(
         assignments=assignments,
-        pods_wanted=frozenset(assignments),
         pods_to_delete=tuple(pod.name for node, pod in sorted(snapshot.pods.items()) if node not in assignments),
         probes_to_delete=tuple(node for node in sorted(snapshot.probes) if node not in assignments),
     )

@@ -67,6 +67,5 @@ class FleetDecision:
     """Which probes there must be and what they are told; everything else of ours goes."""
 
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
-    pods_wanted: frozenset[str] = frozenset()
     pods_to_delete: tuple[str, ...] = ()
     probes_to_delete: tuple[str, ...] = ()
