@@ -72,7 +72,7 @@ def test_the_story(golden: str, recorded: str, words: tuple[str, ...], code: int
         ((*QUESTION[:-1], "icmp/8"), "PROTOCOL[/PORT]: icmp has no ports"),
         (
             (*QUESTION[:-1], "dns"),
-            "PROTOCOL[/PORT]: 'dns' is neither one of icmp, ipip, tcp, udp, esp, ah, icmpv6, sctp nor a number up to 255",
+            "PROTOCOL[/PORT]: 'dns' is neither one of icmp, ipip, tcp, udp, gre, esp, ah, icmpv6, sctp nor a number up to 255",
         ),
     ],
 )

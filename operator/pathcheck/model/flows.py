@@ -11,8 +11,8 @@ Address = IPv4Address | IPv6Address
 Range = IPv4Network | IPv6Network
 
 # IANA protocol numbers (https://www.iana.org/assignments/protocol-numbers); the names are those of Compute's `IPProtocol` field,
-# and 58, which Compute can only write as a number, has its common one.
-PROTOCOL_NAMES = {1: "icmp", 4: "ipip", 6: "tcp", 17: "udp", 50: "esp", 51: "ah", 58: "icmpv6", 132: "sctp"}
+# and 47 and 58, which Compute can only write as numbers, have their common ones.
+PROTOCOL_NAMES = {1: "icmp", 4: "ipip", 6: "tcp", 17: "udp", 47: "gre", 50: "esp", 51: "ah", 58: "icmpv6", 132: "sctp"}
 PROTOCOL_NUMBERS = {name: number for number, name in PROTOCOL_NAMES.items()}
 WITH_PORTS = frozenset({6, 17, 132})
 
@@ -34,14 +34,16 @@ class Endpoint:
     """One end of a flow as the firewall sees it.
 
     `name` is for people (a node, or namespace/name of a Service); `instance` is the virtual machine whose interface carries the
-    packets, None for a peer that is no machine of these networks. The unspecified address (0.0.0.0) stands for one that is not
-    known yet: such an endpoint can be spoken of, but neither dialled nor predicted.
+    packets, None for a peer that is no machine of these networks; `nic` names that interface (`nic0`) where the machine has several
+    and the address does not tell. The unspecified address (0.0.0.0) stands for one that is not known yet: such an endpoint can be
+    spoken of, but neither dialled nor predicted.
     """
 
     address: Address
     name: str = ""
     vantage: Vantage | None = None
     instance: str | None = None
+    nic: str | None = None
 
     @property
     def known(self) -> bool:
