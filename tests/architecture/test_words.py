@@ -6,10 +6,10 @@ import re
 from enum import StrEnum
 from pathlib import Path
 
-from pathcheck.model.words import Action, ConditionStatus, Expectation, Observation, Prediction, Verdict
+from pathcheck.model.words import Action, ConditionStatus, Evidence, Expectation, Observation, Prediction, Verdict
 
 OPERATOR = Path(__file__).parents[2] / "operator"
-STAGES: tuple[type[StrEnum], ...] = (Expectation, Action, Prediction, Observation, Verdict, ConditionStatus)
+STAGES: tuple[type[StrEnum], ...] = (Expectation, Evidence, Action, Prediction, Observation, Verdict, ConditionStatus)
 
 
 def test_table() -> None:

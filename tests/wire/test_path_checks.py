@@ -13,7 +13,7 @@ from pathcheck.model.checks import NodeChoice, PathCheck, Requirement, ServiceCh
 from pathcheck.model.findings import Condition, Counts, FindingLine, FirewallState, Status, WorstFlow
 from pathcheck.model.firewall import Problem
 from pathcheck.model.probing import Cadence
-from pathcheck.model.words import ConditionStatus, Expectation, Observation, Reason, Severity, Verdict
+from pathcheck.model.words import ConditionStatus, Evidence, Expectation, Observation, Reason, Severity, Verdict
 from pathcheck.wire.path_checks import path_check_of
 from pathcheck.wire.statuses import status_manifest_of, status_of
 from tests.builders import check, l4, seconds
@@ -84,6 +84,20 @@ def test_what_is_left_out_has_the_documented_default() -> None:
     )
 
 
+def test_predicted_traffic_may_be_what_no_probe_sends() -> None:
+    """Any is the six protocols of GKE's own rule, once each; a port left out is every port."""
+    body = changed("evidence", "Predicted")
+    body["spec"]["traffic"] = [
+        {"protocol": "Any"},
+        {"protocol": "ESP"},
+        {"protocol": "GRE"},
+        {"protocol": "TCP", "port": 9},
+    ]
+    read = path_check_of(body)
+    expected = [l4(t) for t in ("tcp", "udp", "icmp", "esp", "ah", "sctp", "gre", "tcp/9")]
+    assert (read.problems, read.evidence, list(read.traffic)) == ((), Evidence.PREDICTED, expected)
+
+
 TWO_TARGETS = {"nodes": {"names": ["a"]}, "service": {"namespace": "a", "name": "b"}}
 
 
@@ -95,14 +109,21 @@ TWO_TARGETS = {"nodes": {"names": ["a"]}, "service": {"namespace": "a", "name": 
         ("from.nodes", {}, "spec.from.nodes", "exactly one of names and selector must be set"),
         ("traffic.0.port", 70000, "spec.traffic[0].port", "Input should be less than or equal to 65535"),
         ("traffic.0.port", 0, "spec.traffic[0].port", "Input should be greater than or equal to 1"),
-        ("traffic.0.port", None, "spec.traffic[0]", "UDP and TCP need a port, ICMP has none"),
-        ("traffic.1", {"protocol": "ICMP", "port": 1}, "spec.traffic[1]", "UDP and TCP need a port, ICMP has none"),
+        ("traffic.0.port", None, "spec", "UDP and TCP need a port to be dialled, or evidence: Predicted"),
+        ("traffic.1", {"protocol": "ICMP", "port": 1}, "spec.traffic[1]", "only UDP, TCP and SCTP have a port"),
         (
             "traffic.1",
             {"protocol": "SCTP", "port": 1},
-            "spec.traffic[1].protocol",
-            "Input should be 'UDP', 'TCP' or 'ICMP'",
+            "spec",
+            "no probe can send Any, SCTP, ESP, AH, IPIP or GRE: they need evidence: Predicted",
         ),
+        (
+            "traffic.1",
+            {"protocol": "GGP"},
+            "spec.traffic[1].protocol",
+            "Input should be 'UDP', 'TCP', 'ICMP', 'SCTP', 'ESP', 'AH', 'IPIP', 'GRE' or 'Any'",
+        ),
+        ("evidence", "Guessed", "spec.evidence", "Input should be 'Measured' or 'Predicted'"),
         ("traffic", [], "spec.traffic", "List should have at least 1 item after validation, not 0"),
         ("traffic.1", {"protocol": "UDP", "port": 53}, "spec", "the same protocol and port is listed twice"),
         ("traffic.1", {"protocol": "ICMP"}, "spec", "a Service's virtual address answers no ICMP: ask UDP 53 or TCP"),

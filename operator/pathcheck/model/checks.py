@@ -9,7 +9,7 @@ from pathcheck.model.findings import Status
 from pathcheck.model.firewall import Problem
 from pathcheck.model.flows import L4
 from pathcheck.model.probing import Cadence
-from pathcheck.model.words import Expectation, Severity, Vantage
+from pathcheck.model.words import Evidence, Expectation, Severity, Vantage
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class ServiceChoice:
 class PathCheck:
     """The invariant. `to` is either nodes (our own listeners there) or a Service; `limit` bounds the pairs measured.
 
+    With evidence predicted, traffic without a port is every port of its protocol, and nothing is measured.
+
     `problems` is what of the spec could not be read: such a check asks nothing and is told so in its own status.
     """
 
@@ -54,6 +56,7 @@ class PathCheck:
     vantage: Vantage = Vantage.POD
     expectation: Expectation = Expectation.REACHABLE
     severity: Severity = Severity.MAJOR
+    evidence: Evidence = Evidence.MEASURED
     limit: int = 1000
     cadence: Cadence = Cadence()
     description: str = ""

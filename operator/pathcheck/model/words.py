@@ -12,6 +12,13 @@ class Expectation(StrEnum):
     ISOLATED = "isolated"
 
 
+class Evidence(StrEnum):
+    """What the user accepts as an answer: what probes saw, or the firewall's rules alone."""
+
+    MEASURED = "measured"
+    PREDICTED = "predicted"
+
+
 class Action(StrEnum):
     """What a firewall rule does."""
 

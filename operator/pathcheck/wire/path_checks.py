@@ -15,8 +15,8 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pathcheck.model import checks
 from pathcheck.model.flows import L4, PROTOCOL_NUMBERS
 from pathcheck.model.probing import Cadence
-from pathcheck.model.words import Expectation, Severity, Vantage
-from pathcheck.wire.schema import LabelKey, LabelValue, Name, ProtocolName, Wire, cel, problems_of
+from pathcheck.model.words import Evidence, Expectation, Severity, Vantage
+from pathcheck.wire.schema import LabelKey, LabelValue, Name, Wire, cel, problems_of
 from pathcheck.wire.statuses import PathCheckStatus, status_of
 
 
@@ -25,10 +25,31 @@ class ExpectationName(StrEnum):
     ISOLATED = "Isolated"
 
 
+class EvidenceName(StrEnum):
+    MEASURED = "Measured"
+    PREDICTED = "Predicted"
+
+
 class SeverityName(StrEnum):
     CRITICAL = "Critical"
     MAJOR = "Major"
     MINOR = "Minor"
+
+
+class TrafficName(StrEnum):
+    UDP = "UDP"
+    TCP = "TCP"
+    ICMP = "ICMP"
+    SCTP = "SCTP"
+    ESP = "ESP"
+    AH = "AH"
+    IPIP = "IPIP"
+    GRE = "GRE"
+    ANY = "Any"
+
+
+# What GKE's own rule for a cluster's pod range admits.
+_ANY = ("tcp", "udp", "icmp", "esp", "ah", "sctp")
 
 
 class OperatorName(StrEnum):
@@ -141,28 +162,42 @@ class To(Wire):
         return self
 
 
+_NO_PORT = "only UDP, TCP and SCTP have a port"
+
+
 class Traffic(Wire):
     """One protocol, with its destination port."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "x-kubernetes-validations": [
-                cel(
-                    "self.protocol == 'ICMP' ? !has(self.port) : has(self.port)",
-                    "UDP and TCP need a port, ICMP has none",
-                )
+                cel("!has(self.port) || self.protocol in ['UDP', 'TCP', 'SCTP']", _NO_PORT),
             ]
         }
     )
 
-    protocol: ProtocolName = Field(description="UDP, TCP or ICMP (echo).")
-    port: int | None = Field(default=None, ge=1, le=65535, description="The destination port; for ICMP none.")
+    protocol: TrafficName = Field(
+        description="UDP, TCP or ICMP (echo). With evidence Predicted also SCTP, ESP, AH, IPIP, GRE, or Any for all of TCP, UDP, ICMP,"
+        " ESP, AH and SCTP."
+    )
+    port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="The destination port of UDP, TCP or SCTP. Left out with evidence Predicted: every port.",
+    )
 
     @model_validator(mode="after")
     def _port_fits_protocol(self) -> Self:
-        if (self.protocol is ProtocolName.ICMP) != (self.port is None):
-            raise ValueError("UDP and TCP need a port, ICMP has none")
+        if self.port is not None and self.protocol not in (TrafficName.UDP, TrafficName.TCP, TrafficName.SCTP):
+            raise ValueError(_NO_PORT)
         return self
+
+    @property
+    def l4s(self) -> tuple[L4, ...]:
+        """What it stands for."""
+        names = _ANY if self.protocol is TrafficName.ANY else (self.protocol.lower(),)
+        return tuple(L4(PROTOCOL_NUMBERS[name], self.port) for name in names)
 
 
 class Pairs(Wire):
@@ -173,7 +208,8 @@ class Pairs(Wire):
         default=1000,
         ge=1,
         le=10000,
-        description="Pairs beyond this are counted as unknown and said in Accepted, never silently dropped.",
+        description="Pairs beyond this are counted as unknown and said in Accepted, never silently dropped. With evidence Predicted there"
+        " is no limit: nothing is dialled.",
     )
 
 
@@ -204,6 +240,9 @@ class CadenceSpec(Wire):
         return self
 
 
+_PORT_TO_DIAL = "UDP and TCP need a port to be dialled, or evidence: Predicted"
+_UNSENT = "no probe can send Any, SCTP, ESP, AH, IPIP or GRE: they need evidence: Predicted"
+_SENT = (TrafficName.UDP, TrafficName.TCP, TrafficName.ICMP)
 _SERVICE_ICMP = "a Service's virtual address answers no ICMP: ask UDP 53 or TCP"
 _SERVICE_UDP = "of UDP Services only DNS (port 53) can be asked: other protocols need their own words to be answered"
 _TWICE = "the same protocol and port is listed twice"
@@ -216,9 +255,24 @@ class PathCheckSpec(Wire):
     model_config = ConfigDict(
         json_schema_extra={
             "x-kubernetes-validations": [
-                cel("!has(self.to.service) || self.traffic.all(t, t.protocol != 'ICMP')", _SERVICE_ICMP, "traffic"),
                 cel(
-                    "!has(self.to.service) || self.traffic.all(t, t.protocol != 'UDP' || t.port == 53)",
+                    "self.evidence == 'Predicted' || self.traffic.all(t, t.protocol in ['UDP', 'TCP', 'ICMP'])",
+                    _UNSENT,
+                    "traffic",
+                ),
+                cel(
+                    "self.evidence == 'Predicted' || self.traffic.all(t, has(t.port) || !(t.protocol in ['UDP', 'TCP']))",
+                    _PORT_TO_DIAL,
+                    "traffic",
+                ),
+                cel(
+                    "self.evidence == 'Predicted' || !has(self.to.service) || self.traffic.all(t, t.protocol != 'ICMP')",
+                    _SERVICE_ICMP,
+                    "traffic",
+                ),
+                cel(
+                    "self.evidence == 'Predicted' || !has(self.to.service) || self.traffic.all(t, t.protocol != 'UDP' ||"
+                    " (has(t.port) && t.port == 53))",
                     _SERVICE_UDP,
                     "traffic",
                 ),
@@ -243,15 +297,26 @@ class PathCheckSpec(Wire):
         default=ExpectationName.REACHABLE,
         description="Reachable: all of it must arrive. Isolated: none of it may.",
     )
+    evidence: EvidenceName = Field(
+        default=EvidenceName.MEASURED,
+        description="Measured: what probe pods see decides, and the firewall explains. Predicted: no packet is sent; the firewall's answer"
+        " alone decides, proved for all addresses of the nodes' pod ranges and all ports.",
+    )
     pairs: Pairs = Field(default=Pairs(), description="Which of the ordered node pairs are measured.")
     cadence: CadenceSpec = Field(default=CadenceSpec(), description="How often and how patiently.")
 
     @model_validator(mode="after")
-    def _service_can_be_asked(self) -> Self:
-        if self.to.service is not None:
-            if any(t.protocol is ProtocolName.ICMP for t in self.traffic):
+    def _traffic_can_be_asked(self) -> Self:
+        if self.evidence is EvidenceName.MEASURED:
+            if any(t.protocol not in _SENT for t in self.traffic):
+                raise ValueError(_UNSENT)
+            if any(t.port is None and t.protocol is not TrafficName.ICMP for t in self.traffic):
+                raise ValueError(_PORT_TO_DIAL)
+            if self.to.service is not None and any(t.protocol is TrafficName.ICMP for t in self.traffic):
                 raise ValueError(_SERVICE_ICMP)
-            if any(t.protocol is ProtocolName.UDP and t.port != 53 for t in self.traffic):
+            if self.to.service is not None and any(
+                t.protocol is TrafficName.UDP and t.port != 53 for t in self.traffic
+            ):
                 raise ValueError(_SERVICE_UDP)
         if len({(t.protocol, t.port) for t in self.traffic}) != len(self.traffic):
             raise ValueError(_TWICE)
@@ -287,10 +352,11 @@ def path_check_of(body: Mapping[str, Any]) -> checks.PathCheck:
         generation=generation,
         source=_nodes(spec.from_.nodes),
         to=_nodes(spec.to.nodes) if spec.to.nodes else _service(spec.to.service),
-        traffic=tuple(L4(PROTOCOL_NUMBERS[t.protocol.lower()], t.port) for t in spec.traffic),
+        traffic=tuple(dict.fromkeys(l4 for t in spec.traffic for l4 in t.l4s)),
         vantage=Vantage.POD,
         expectation=Expectation(spec.expectation.lower()),
         severity=Severity(spec.severity.lower()),
+        evidence=Evidence(spec.evidence.lower()),
         limit=spec.pairs.limit,
         cadence=Cadence(spec.cadence.interval_seconds, spec.cadence.attempts, spec.cadence.timeout_milliseconds),
         description=spec.description,
