@@ -57,33 +57,45 @@ def operator() -> None:
 
 @app.command(short_help="What would the firewall do with this packet, and which rule says so?")
 def predict(
-    traffic: Annotated[str, typer.Argument(metavar="PROTOCOL[/PORT]", help="udp/53, tcp/443, icmp, or a number.")],
     recording: Annotated[Path, typer.Option(metavar="FILE", help="What the Compute API answered, as JSON.")],
+    traffic: Annotated[
+        str | None, typer.Argument(metavar="PROTOCOL[/PORT]", help="udp/53, tcp/443, icmp, or a number.")
+    ] = None,
     source: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--from", metavar="IP[@INSTANCE]", help="Who sends. Without INSTANCE, the machine with that address."
         ),
-    ],
-    destination: Annotated[str, typer.Option("--to", metavar="IP[@INSTANCE]", help="Who receives.")],
+    ] = None,
+    destination: Annotated[str | None, typer.Option("--to", metavar="IP[@INSTANCE]", help="Who receives.")] = None,
+    flows: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Many flows instead: a JSON array or JSON lines, - for standard input."),
+    ] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="For people or for scripts.")] = Output.TEXT,
 ) -> None:
     """Answer from a recording, offline: the prediction, the rule that decides, the rules that nearly do, and the fix.
 
-    Exit codes: 0 permitted, 1 blocked, 2 the question cannot be read, 3 undetermined.
+    Exit codes: 0 permitted (every flow), 1 blocked (one at least), 2 the question cannot be read, 3 undetermined or inspected.
     """
-    from pathcheck.cli.predict import BadInput, answer, as_json, as_text, read
+    from pathcheck.cli.predict import BadInput, tell
 
+    one = {"--from": source, "--to": destination, "PROTOCOL[/PORT]": traffic}
+    given = [option for option, value in one.items() if value is not None]
     try:
-        answered = answer(read(recording), source, destination, traffic)
+        if flows is None:
+            code = tell(recording, one, output is Output.JSON)
+        elif given:
+            raise BadInput(f"--flows: stands in the place of {', '.join(one)}; {', '.join(given)} is given as well")
+        else:
+            from pathcheck.cli.flows import tell_all
+
+            code = tell_all(recording, flows, output is Output.JSON)
     except BadInput as error:
-        typer.echo(f"pathcheck predict: {error}", err=True)
+        for line in error.args:
+            typer.echo(f"pathcheck predict: {line}", err=True)
         raise typer.Exit(2) from None
-    if output is Output.JSON:
-        typer.echo(as_json(answered))
-    else:
-        as_text(answered)
-    raise typer.Exit(answered.exit_code)
+    raise typer.Exit(code)
 
 
 def run() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+
+import typer
 
 from pathcheck.core.phrase import describe, range_of
 from pathcheck.core.predict import predict
@@ -17,13 +20,12 @@ from pathcheck.wire.compute import NotARecording
 from pathcheck.wire.firewall_rules import firewall_of
 from pathcheck.wire.gcloud import command
 
-EXIT_CODES = {Prediction.PERMITTED: 0, Prediction.BLOCKED: 1, Prediction.UNDETERMINED: 3, Prediction.INSPECTED: 3}
-_STYLES = {Prediction.PERMITTED: ("●", "green"), Prediction.BLOCKED: ("✕", "red")}
+_GLYPHS = {Prediction.PERMITTED: ("●", "green"), Prediction.BLOCKED: ("✕", "red")}
 _MOST_MISSES = 5
 
 
 class BadInput(Exception):  # noqa: N818 - it reads as what it says
-    """One line that names what cannot be read."""
+    """Lines, one for each thing that cannot be read, which name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,36 @@ class Answered:
     fix: Fix | None
 
     @property
-    def exit_code(self) -> int:
-        """As `pathcheck predict --help` promises."""
-        return EXIT_CODES[self.explanation.prediction]
-
-    @property
     def others(self) -> tuple[NearMiss, ...]:
         """The next near misses after the one that the sentence names, if it names one."""
         said = 1 if self.explanation.prediction is Prediction.BLOCKED else 0
         return self.explanation.near_misses[said : said + _MOST_MISSES]
+
+
+def tell(recording: Path, asked: Mapping[str, str | None], as_json: bool) -> int:
+    """Prints the answer to one question, whose parts are those of the command line by name; the exit code.
+
+    Raises BadInput.
+    """
+    parts: list[str] = []
+    for option, value in asked.items():
+        if value is None:
+            raise BadInput(f"{option}: is missing; or ask about many flows with --flows")
+        parts.append(value)
+    answered = answer(read(recording), *parts)
+    if as_json:
+        typer.echo(json.dumps(as_object(answered), indent=2, ensure_ascii=False))
+    else:
+        print_text(answered)
+    return exit_code([answered.explanation.prediction])
+
+
+def exit_code(predictions: Iterable[Prediction]) -> int:
+    """0: all are permitted; 1: one is blocked; 3: none is, and one is undetermined or inspected."""
+    found = set(predictions)
+    if Prediction.BLOCKED in found:
+        return 1
+    return 3 if found - {Prediction.PERMITTED} else 0
 
 
 def read(path: Path) -> Firewall:
@@ -117,12 +140,11 @@ def _owner(option: str, address: Address, firewall: Firewall) -> str | None:
 
 
 def _l4(text: str) -> L4:
-    name, slash, port = text.lower().partition("/")
-    digits = name.isascii() and name.isdigit()
-    protocol = int(name) if digits and len(name) <= 3 else PROTOCOL_NUMBERS.get(name, -1)
-    if not 0 <= protocol <= 255:
-        names = ", ".join(PROTOCOL_NUMBERS)
-        raise BadInput(f"PROTOCOL[/PORT]: {name!r} is neither one of {names} nor a number up to 255")
+    name, slash, port = text.partition("/")
+    try:
+        protocol = protocol_of(name)
+    except ValueError as error:
+        raise BadInput(f"PROTOCOL[/PORT]: {error}") from None
     if not slash:
         return L4(protocol)
     if protocol not in WITH_PORTS:
@@ -132,47 +154,73 @@ def _l4(text: str) -> L4:
     return L4(protocol, int(port))
 
 
-def as_json(answered: Answered) -> str:
-    """One object; its names are those of the recording and of `decidedBy` in the operator's status."""
-    explanation = answered.explanation
+def protocol_of(text: str) -> int:
+    """The number of a protocol by its name, in either case, or by its number.
+
+    Raises ValueError with a sentence.
+    """
+    name = text.lower()
+    if name in PROTOCOL_NUMBERS:
+        return PROTOCOL_NUMBERS[name]
+    if name.isascii() and name.isdigit() and len(name) <= 3 and int(name) <= 255:
+        return int(name)
+    raise ValueError(f"{text!r} is neither one of {', '.join(PROTOCOL_NUMBERS)} nor a number up to 255")
+
+
+def explained(explanation: Explanation) -> dict[str, object]:
+    """What both forms of the answer say of a flow; docs/predict.md promises these names."""
+    return {
+        "prediction": explanation.prediction,
+        "decidedBy": [*explanation.decided_by],
+        "egressDecidedBy": [*explanation.egress],
+        "ingressDecidedBy": [*explanation.ingress],
+        "nearMisses": [
+            {"rule": m.rule.id, "fields": [*m.fields], "sentence": m.sentence} for m in explanation.near_misses
+        ],
+        "obstacles": [
+            {"name": o.name, "stage": o.stage, "direction": o.direction, "sentence": o.sentence}
+            for o in explanation.obstacles
+        ],
+    }
+
+
+def glyph_of(prediction: Prediction) -> str:
+    """The sign that stands for it, in its colour."""
+    glyph, colour = _GLYPHS.get(prediction, ("?", "yellow"))
+    return typer.style(glyph, fg=colour, bold=True)
+
+
+def as_object(answered: Answered) -> dict[str, object]:
+    """One answer as scripts read it; its names are those of the recording and of `decidedBy` in the operator's status."""
     fix = answered.fix
-    return json.dumps(
-        {
-            "flow": str(answered.flow),
-            "prediction": explanation.prediction,
-            "decidedBy": explanation.decided_by,
-            "sentence": answered.sentence,
-            "nearMisses": [
-                {"rule": f"firewall:{m.rule.name}", "field": m.field, "sentence": m.sentence}
-                for m in explanation.near_misses
-            ],
-            "fix": None if fix is None else {"command": command(fix), "sentence": fix.sentence},
-            "problems": [str(problem) for problem in answered.firewall.problems],
-        },
-        indent=2,
-        ensure_ascii=False,
-    )
+    return {
+        "flow": str(answered.flow),
+        **explained(answered.explanation),
+        "sentence": answered.sentence,
+        "fix": None if fix is None else {"command": command(fix), "sentence": fix.sentence},
+        "problems": [str(problem) for problem in answered.firewall.problems],
+    }
 
 
-def as_text(answered: Answered) -> None:
+def print_text(answered: Answered) -> None:
     """Printed for a terminal; the command stands alone on its line, unwrapped, to be copied."""
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(highlight=False, soft_wrap=True, emoji=False, markup=False)
     explanation = answered.explanation
-    glyph, colour = _STYLES.get(explanation.prediction, ("?", "yellow"))
-    console.print(Text.assemble((f"{glyph} {explanation.prediction}", f"bold {colour}"), f"  {answered.flow}"))
-    console.print(f"  {answered.sentence}")
+    typer.echo(f"{glyph_of(explanation.prediction)} {typer.style(explanation.prediction, bold=True)}  {answered.flow}")
+    typer.echo(f"  {answered.sentence}")
+    if len(explanation.obstacles) > 1:
+        _listed("in the way, all of it:", [f"{o.direction}: {o.sentence}" for o in explanation.obstacles])
     if answered.others:
-        console.print("\n  other rules that miss it by one field:", style="dim")
-        for miss in answered.others:
-            console.print(f"    {miss.sentence}")
+        _listed("other rules that nearly decide otherwise:", [miss.sentence for miss in answered.others])
     if answered.fix is not None:
-        console.print("\n  fix, predicted again with it in place:", style="dim")
-        console.print(f"    {answered.fix.sentence}")
-        console.print(Text(f"    {command(answered.fix)}", style="bold"))
+        bold = typer.style(command(answered.fix), bold=True)
+        _listed("fix, predicted again with it in place:", [answered.fix.sentence, bold])
     elif explanation.prediction is Prediction.BLOCKED:
-        console.print("\n  no single VPC firewall rule mends this")
+        typer.echo("\n  no single VPC firewall rule mends this")
     for problem in answered.firewall.problems:
-        console.print(Text(f"  could not be read: {problem}", style="yellow"))
+        typer.secho(f"  could not be read: {problem}", fg="yellow")
+
+
+def _listed(title: str, lines: Sequence[str]) -> None:
+    typer.secho(f"\n  {title}", dim=True)
+    for line in lines:
+        typer.echo(f"    {line}")

@@ -1,0 +1,234 @@
+"""Many flows at once: what `pathcheck predict --flows` reads, and what it answers for each, in order.
+
+One bad flow is no reason to be silent about the others that are bad, and reason enough to answer none: a script that asks a thousand
+questions should neither fix them one by one nor go on with nine hundred answers.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+import typer
+
+from pathcheck.cli.predict import BadInput, exit_code, explained, glyph_of, protocol_of, read
+from pathcheck.core.predict import predict
+from pathcheck.model.firewall import Explanation, Firewall
+from pathcheck.model.flows import L4, WITH_PORTS, Endpoint, Flow
+from pathcheck.model.words import Prediction
+from pathcheck.wire.compute import NotARecording, Unreadable, shown
+from pathcheck.wire.firewall_rules import firewall_of
+
+_FLOW = ("id", "src", "dst", "protocol", "port", "state")
+_END = ("ip", "instance", "nic")
+_NEW, _REPLY = "new", "reply-of-allowed"
+# Replies of a connection that was permitted pass whatever the rules say (https://cloud.google.com/firewall/docs/firewalls#specifications).
+_TRACKED = Explanation(
+    Prediction.PERMITTED,
+    ("connection-tracking",),
+    "it is a reply of a permitted connection",
+    egress=("connection-tracking",),
+    ingress=("connection-tracking",),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One flow of the file. `reply`: it belongs to a connection that was permitted the other way."""
+
+    id: str | int
+    flow: Flow
+    reply: bool = False
+
+
+Answer = tuple[Question, Explanation]
+
+
+def answers(recording: Mapping[str, object], flows: Iterable[Mapping[str, object]]) -> list[dict[str, object]]:
+    """One object for each flow, in order, as docs/predict.md shows it; `recording` is the raw one.
+
+    Raises BadInput.
+    """
+    try:
+        firewall = firewall_of(recording)
+    except NotARecording as error:
+        raise BadInput(f"recording: {error}") from error
+    return [as_object(*answer_to(question, firewall)) for question in questions(flows)]
+
+
+def answer_to(question: Question, firewall: Firewall) -> Answer:
+    """The question with what the firewall comes to."""
+    return question, _TRACKED if question.reply else predict(question.flow, firewall)
+
+
+def as_object(question: Question, explanation: Explanation) -> dict[str, object]:
+    """One answer as scripts read it."""
+    return {"id": question.id, **explained(explanation)}
+
+
+# What is asked
+
+
+def read_flows(path: Path) -> list[Question]:
+    """The flows in this file, or in standard input for `-`: one JSON array of them, or one after the other (JSON lines).
+
+    Raises BadInput.
+    """
+    where = f"--flows: {path}"
+    try:
+        content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        found = list(_values(content.decode("utf-8-sig")))
+    except OSError as error:
+        raise BadInput(f"{where}: {error.strerror}") from error
+    except ValueError as error:
+        raise BadInput(f"{where} is not JSON: {error}") from error
+    except RecursionError:
+        raise BadInput(f"{where}: is nested too deeply") from None
+    if not found:
+        # A pipe that broke is no question that was answered; who asks nothing writes [].
+        raise BadInput(f"{where}: is empty")
+    one = found[0]
+    return questions(one if len(found) == 1 and isinstance(one, list) else found)
+
+
+def _values(text: str) -> Iterator[object]:
+    """The JSON values that stand one after the other; line ends between them are as good as any space."""
+    decoder = json.JSONDecoder()
+    at = _next(text, 0)
+    while at < len(text):
+        value, at = decoder.raw_decode(text, at)
+        yield value
+        at = _next(text, at)
+
+
+def _next(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t\r\n":
+        at += 1
+    return at
+
+
+def questions(flows: Iterable[object]) -> list[Question]:
+    """The flows of a file; raises BadInput with one line for each that cannot be read."""
+    read: list[Question] = []
+    bad: list[str] = []
+    for index, raw in enumerate(flows):
+        try:
+            read.append(_question(raw, f"flows[{index}]"))
+        except Unreadable as error:
+            bad.append(str(error))
+    if bad:
+        raise BadInput(*bad)
+    return read
+
+
+def _question(raw: object, place: str) -> Question:
+    given = _object(raw, place, _FLOW)
+    id_ = given.get("id")
+    if isinstance(id_, bool) or not isinstance(id_, (int, str)) or (isinstance(id_, str) and not id_.isprintable()):
+        raise Unreadable(f"{place}.id: must be a text that can be printed, or a whole number")
+    source, destination = _endpoint(given, "src", place), _endpoint(given, "dst", place)
+    state = given.get("state", _NEW)
+    if state not in (_NEW, _REPLY):
+        raise Unreadable(f"{place}.state: {shown(state)!r} is neither {_NEW!r} nor {_REPLY!r}")
+    return Question(id_, Flow(source, destination, _l4(given, place)), state == _REPLY)
+
+
+def _object(raw: object, place: str, keys: Sequence[str]) -> Mapping[str, object]:
+    if not isinstance(raw, Mapping):
+        raise Unreadable(f"{place}: must be an object with {', '.join(keys)}")
+    # A field that nobody reads would answer another question than the one that was asked.
+    for key in raw:
+        if key not in keys:
+            raise Unreadable(f"{place}.{shown(key)}: is not known; there are {', '.join(keys)}")
+    return raw
+
+
+def _endpoint(given: Mapping[str, object], key: str, place: str) -> Endpoint:
+    place = f"{place}.{key}"
+    end = _object(given.get(key), place, _END)
+    instance, nic = _name(end, "instance", place), _name(end, "nic", place)
+    if nic is not None and instance is None:
+        raise Unreadable(f"{place}.nic: needs the instance that has it")
+    text = end.get("ip")
+    try:
+        # Numbers are addresses to ip_address, and `%` names an interface that nobody here knows.
+        if not isinstance(text, str) or "%" in text:
+            raise ValueError
+        return Endpoint(ip_address(text), instance=instance, nic=nic)
+    except ValueError:
+        raise Unreadable(
+            f"{place}.ip: {'is missing' if text is None else f'{shown(text)!r} is not an IP address'}"
+        ) from None
+
+
+def _name(end: Mapping[str, object], key: str, place: str) -> str | None:
+    value = end.get(key)
+    if value is None or (isinstance(value, str) and value and value.isprintable()):
+        return value
+    raise Unreadable(f"{place}.{key}: must be a name")
+
+
+def _l4(given: Mapping[str, object], place: str) -> L4:
+    named, port = given.get("protocol"), given.get("port")
+    if isinstance(named, bool) or not isinstance(named, (int, str)):
+        raise Unreadable(f"{place}.protocol: {'is missing' if named is None else 'must be a name or a number'}")
+    try:
+        protocol = protocol_of(str(named))
+    except ValueError as error:
+        raise Unreadable(f"{place}.protocol: {error}") from None
+    if port is None:
+        return L4(protocol)
+    if protocol not in WITH_PORTS:
+        raise Unreadable(f"{place}.port: {named} has no ports")
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
+        raise Unreadable(f"{place}.port: {shown(port)!r} is not a whole number within 0-65535")
+    return L4(protocol, port)
+
+
+# What is printed
+
+
+def tell_all(recording: Path, flows: Path, as_json: bool) -> int:
+    """Prints the answer to each flow of the file, and what of the recording could not be read; the exit code.
+
+    Raises BadInput.
+    """
+    asked = read_flows(flows)
+    firewall = read(recording)
+    found = [answer_to(question, firewall) for question in asked]
+    if as_json:
+        _print_json_lines(found)
+    else:
+        _print_text(found)
+    for problem in firewall.problems:
+        # Beside the answers, not among them: whoever counts lines counts flows.
+        typer.secho(f"could not be read: {problem}", fg="yellow", err=True)
+    return exit_code(explanation.prediction for _, explanation in found)
+
+
+def _print_json_lines(found: Iterable[Answer]) -> None:
+    """All at once: a thousand calls of echo cost more than a thousand predictions."""
+    typer.echo("".join(json.dumps(as_object(*answer), ensure_ascii=False) + "\n" for answer in found), nl=False)
+
+
+def _print_text(found: Sequence[Answer]) -> None:
+    """One line for each flow, and a last one that counts."""
+    widest = max((len(str(question.id)) for question, _ in found), default=0)
+    lines = [
+        f"{glyph_of(explanation.prediction)} {question.id!s:{widest}}  {question.flow}  {_said(explanation)}"
+        for question, explanation in found
+    ]
+    counts = Counter(explanation.prediction for _, explanation in found)
+    said = ", ".join(f"{counts[p]} {p}" for p in Prediction if counts[p])
+    typer.echo("\n".join([*lines, f"{len(found)} flows{': ' if said else ''}{said}"]))
+
+
+def _said(explanation: Explanation) -> str:
+    if explanation.prediction is Prediction.UNDETERMINED:
+        return f"{explanation.prediction}: {explanation.why}"
+    return f"{explanation.prediction} by {', '.join(explanation.decided_by)}"
