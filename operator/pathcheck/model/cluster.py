@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from pathcheck.model.datapath import Datapath
 from pathcheck.model.flows import L4, Address, Range
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node; `instance` is the machine's name at the cloud (from spec.providerID), `pod_ranges` its spec.podCIDRs."""
+    """A node; `instance` is the machine's name at the cloud (from spec.providerID), `pod_ranges` its spec.podCIDRs.
+
+    `datapath` is what its annotations say of the pod network, `subnet` the one in which its network program takes it to be.
+    """
 
     name: str
     labels: Mapping[str, str]
@@ -20,6 +24,8 @@ class Node:
     instance: str | None = None
     project: str | None = None
     zone: str | None = None
+    datapath: Datapath | None = None
+    subnet: Range | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,14 @@ from typing import Any
 
 from pathcheck.model.cluster import Node
 from pathcheck.model.flows import Range
+from pathcheck.wire.datapath import noted_by, subnet_of
 
 
 def node_of(body: Mapping[str, Any]) -> Node:
     """A Node as the API server gives it. Total: the API server has validated it, and what is absent stays absent."""
     metadata, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
     project, zone, instance = _machine(spec.get("providerID") or "")
+    annotations = metadata.get("annotations") or {}
     return Node(
         name=metadata["name"],
         labels=dict(metadata.get("labels") or {}),
@@ -26,6 +28,8 @@ def node_of(body: Mapping[str, Any]) -> Node:
         instance=instance,
         project=project,
         zone=zone,
+        datapath=noted_by(annotations),
+        subnet=subnet_of(annotations),
     )
 
 
