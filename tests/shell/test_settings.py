@@ -17,6 +17,7 @@ def test_defaults() -> None:
         probe_image="pathcheck-probe:0.1.0",
         compute_endpoint=None,
         firewall=("live",),
+        datapath=("auto",),
         firewall_interval_seconds=None,
         heartbeat_seconds=30,
         listen=Listen(host="", port=8080),
@@ -30,6 +31,7 @@ def test_everything() -> None:
         "PATHCHECK_POD_NAME": "operator-7f",
         "PATHCHECK_COMPUTE_ENDPOINT": "http://198.51.100.10:80",
         "PATHCHECK_FIREWALL": "file:/etc/pathcheck/recording:2.json",
+        "PATHCHECK_DATAPATH": "vxlan:8472",
         "PATHCHECK_FIREWALL_INTERVAL_SECONDS": "2.5",
         "PATHCHECK_HEARTBEAT_SECONDS": "60",
         "PATHCHECK_LISTEN": "[::1]:9000",
@@ -40,6 +42,7 @@ def test_everything() -> None:
         probe_image="pathcheck-probe:0.1.0",
         compute_endpoint="http://198.51.100.10:80",
         firewall=("file", "/etc/pathcheck/recording:2.json"),
+        datapath=("vxlan", 8472),
         firewall_interval_seconds=2.5,
         heartbeat_seconds=60,
         listen=Listen(host="::1", port=9000),
@@ -52,6 +55,14 @@ def test_everything() -> None:
         ("PROBE_IMAGE", "", "PATHCHECK_PROBE_IMAGE must name the image that probe pods run"),
         ("FIREWALL", "dead", "PATHCHECK_FIREWALL is live, none or file:PATH, not 'dead'"),
         ("FIREWALL", "file:", "PATHCHECK_FIREWALL is live, none or file:PATH, not 'file:'"),
+        *(
+            (
+                "DATAPATH",
+                wrong,
+                f"PATHCHECK_DATAPATH is auto, native, ipip, vxlan:PORT, geneve:PORT or wireguard:PORT, not '{wrong}'",
+            )
+            for wrong in ("overlay", "vxlan", "vxlan:0", "geneve:x", "native:1", "wireguard:65536")
+        ),
         ("LISTEN", "8080", None),
         ("LISTEN", ":http", "PATHCHECK_LISTEN is HOST:PORT or :PORT, not ':http'"),
         (

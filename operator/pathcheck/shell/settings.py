@@ -14,8 +14,11 @@ class SettingsError(Exception):
     """One line a wrong setting, each naming its variable."""
 
 
-def _firewall(text: object) -> object:
+def _parts(text: object) -> object:
     return text.split(":", 1) if isinstance(text, str) else text
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Listen(BaseModel):
@@ -35,7 +38,7 @@ def _listen(text: object) -> object:
 
 
 class Settings(BaseModel):
-    """`firewall` is ("live",), ("none",) or ("file", PATH)."""
+    """`firewall` is ("live",), ("none",) or ("file", PATH); `datapath` ("auto",), ("native",), ("ipip",) or an overlay and its udp port."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,8 +48,12 @@ class Settings(BaseModel):
     compute_endpoint: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
     firewall: Annotated[
         tuple[Literal["live"]] | tuple[Literal["none"]] | tuple[Literal["file"], Annotated[str, Field(min_length=1)]],
-        BeforeValidator(_firewall),
+        BeforeValidator(_parts),
     ] = ("live",)
+    datapath: Annotated[
+        tuple[Literal["auto", "native", "ipip"]] | tuple[Literal["vxlan", "geneve", "wireguard"], Port],
+        BeforeValidator(_parts),
+    ] = ("auto",)
     firewall_interval_seconds: float | None = Field(default=None, ge=1, le=3600)
     heartbeat_seconds: int = Field(default=30, ge=5, le=600)
     listen: Annotated[Listen, BeforeValidator(_listen)] = Listen(host="", port=8080)
@@ -67,6 +74,7 @@ def unknown_in(environment: Mapping[str, str]) -> tuple[str, ...]:
 # What a wrong value should have looked like: pydantic's own words speak of types, not of settings.
 _SHOULD_BE = {
     "firewall": "is live, none or file:PATH",
+    "datapath": "is auto, native, ipip, vxlan:PORT, geneve:PORT or wireguard:PORT",
     "listen": "is HOST:PORT or :PORT",
     "compute_endpoint": "is http://HOST[:PORT] or https://HOST[:PORT]",
     "probe_image": "must name the image that probe pods run",
