@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pathcheck.core.predict import predict
-from pathcheck.model.firewall import Explanation, Firewall
-from pathcheck.model.words import Direction, Prediction
+from pathcheck.model.firewall import Firewall
+from pathcheck.model.words import Prediction
 from tests.recordings import NODE_ACCOUNT, NODE_TAG, Raw, asked, entry, firewall, machine, recording, rule
 
 POD, POD_1, NODE, OUTSIDE = "10.24.12.40@node-2", "10.24.9.31@node-1", "10.142.15.206@node-2", "203.0.113.9"
@@ -204,52 +205,116 @@ def test_rules_of_a_shared_network_are_not_absent_because_they_are_elsewhere(
     assert predict(asked(NODE, "10.142.15.205@node-1", "udp/53"), shared).prediction == prediction
 
 
-POLICY = {"name": "p", "type": "HIERARCHY", "rules": [{"priority": 1, "action": "deny", "direction": "INGRESS"}]}
+def test_a_shared_network_may_be_written_by_its_last_name() -> None:
+    """Where interfaces leave no doubt which network is meant, its policies and its order are those of the owner's network."""
+    machines = [
+        machine(name, address, networkInterfaces=[{"network": SHARED, "networkIP": address}])
+        for name, address in (("node-1", "10.142.15.205"), ("node-2", "10.142.15.206"))
+    ]
+    effective = {
+        "network": "shared",
+        "region": "us-east1",
+        "answer": {"firewallPolicys": [policy(DENY, type="NETWORK")]},
+    }
+    order = {"name": "shared", "networkFirewallPolicyEnforcementOrder": "BEFORE_CLASSIC_FIREWALL"}
+    allow = rule("a") | {"network": SHARED}
+    shared = firewall(allow, instances=machines, effectiveFirewalls=[effective], networks=[order])
+    assert predict(asked(NODE, "10.142.15.205@node-1", "udp/53"), shared).decided_by == ("policy:p/1",)
 
 
-# sentence: (policy's changes, enforcement order, rules, prediction, decided by)
-POLICIES: dict[str, tuple[Raw, str, list[Raw], str, tuple[str, ...]]] = {
-    "a hierarchical policy comes before the rules": ({}, "AFTER", [rule("a")], "undetermined", ("undecided:policy:p",)),
-    "a system policy too": ({"type": "SYSTEM_REGIONAL"}, "AFTER", [rule("a")], "undetermined", ("undecided:policy:p",)),
+def policy(*rules: Raw, **changes: Any) -> Raw:
+    """A hierarchical policy, as getEffectiveFirewalls answers it."""
+    return {"name": "p", "type": "HIERARCHY", "rules": list(rules)} | changes
+
+
+def policy_rule(priority: int, action: str, direction: str = "INGRESS", **match: Any) -> Raw:
+    """About everything of IPv4, unless said otherwise."""
+    side = "srcIpRanges" if direction == "INGRESS" else "destIpRanges"
+    about = {side: ["0.0.0.0/0"], "layer4Configs": [{"ipProtocol": "all"}]} | match
+    return {"priority": priority, "action": action, "direction": direction, "match": about}
+
+
+DENY, ALLOW, HAND_ON = policy_rule(1, "deny"), policy_rule(2, "allow"), policy_rule(1, "goto_next")
+
+# sentence: (policies, enforcement order, rules, prediction, decided by)
+POLICIES: dict[str, tuple[list[Raw], str, list[Raw], str, tuple[str, ...]]] = {
+    "a hierarchical policy comes before the rules": ([policy(DENY)], "AFTER", [rule("a")], "blocked", ("policy:p/1",)),
+    "a system policy too": ([policy(DENY, type="SYSTEM_REGIONAL")], "AFTER", [rule("a")], "blocked", ("policy:p/1",)),
     "a network policy comes after a rule that decides": (
-        {"type": "NETWORK"}, "AFTER", [rule("a")], "permitted", ("firewall:a",),
+        [policy(DENY, type="NETWORK")], "AFTER", [rule("a")], "permitted", ("firewall:a",),
     ),
-    "and before the implied rule": ({"type": "NETWORK"}, "AFTER", [], "undetermined", ("undecided:policy:p",)),
+    "and before the implied rule": ([policy(ALLOW, type="NETWORK")], "AFTER", [], "permitted", ("policy:p/2",)),
     "unless the network says that it comes first": (
-        {"type": "NETWORK"}, "BEFORE", [rule("a")], "undetermined", ("undecided:policy:p",),
+        [policy(DENY, type="NETWORK")], "BEFORE", [rule("a")], "blocked", ("policy:p/1",),
     ),
-    "a policy that only hands on decides nothing": (
-        {"rules": [{"action": "goto_next", "direction": "INGRESS"}]}, "AFTER", [rule("a")], "permitted", ("firewall:a",),
+    "goto_next leaves its policy, whatever comes behind it there": (
+        [policy(HAND_ON, policy_rule(2, "deny"))], "AFTER", [rule("a")], "permitted", ("firewall:a",),
+    ),
+    "and goes on with the next one": (
+        [policy(HAND_ON), policy(ALLOW, name="q")], "AFTER", [], "permitted", ("policy:q/2",),
     ),
     "disabled policy rules decide nothing": (
-        {"rules": [{"action": "deny", "direction": "INGRESS", "disabled": True}]},
-        "AFTER", [rule("a")], "permitted", ("firewall:a",),
+        [policy(DENY | {"disabled": True})], "AFTER", [rule("a")], "permitted", ("firewall:a",),
     ),
     "a policy for egress says nothing of ingress": (
-        {"rules": [{"action": "deny", "direction": "EGRESS"}], "type": "NETWORK"},
-        "AFTER", [], "blocked", ("implied-deny-ingress",),
+        [policy(policy_rule(1, "allow", "EGRESS"))], "AFTER", [], "blocked", ("implied-deny-ingress",),
+    ),
+    "a proxy decides what is inspected": (
+        [policy(policy_rule(1, "apply_security_profile_group"))], "AFTER", [], "inspected", ("policy:p/1",),
+    ),
+    "a domain name is known to DNS only": (
+        [policy(policy_rule(1, "deny", srcIpRanges=[], srcFqdns=["example.com"]))],
+        "AFTER", [rule("a")], "undetermined", ("undecided:policy:p/1",),
+    ),
+    "but does not matter where a range of the same rule matches": (
+        [policy(policy_rule(1, "deny", srcFqdns=["example.com"]))], "AFTER", [rule("a")], "blocked", ("policy:p/1",),
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("sentence", POLICIES)
-def test_policies_that_could_decide_leave_it_undetermined(sentence: str) -> None:
-    """Firewall policies are not evaluated yet, and never ignored."""
-    changes, order, rules, prediction, decided_by = POLICIES[sentence]
-    fw = firewall(*rules, policies=[POLICY | changes], order=f"{order}_CLASSIC_FIREWALL")
+def test_policies_are_asked_in_their_place(sentence: str) -> None:
+    """Hierarchical and system policies first, network policies on either side of the VPC rules."""
+    policies, order, rules, prediction, decided_by = POLICIES[sentence]
+    fw = firewall(*rules, policies=policies, order=f"{order}_CLASSIC_FIREWALL")
     got = predict(asked(POD, POD_1, "udp/53"), fw)
-    assert (got.prediction, got.decided_by) == (prediction, decided_by)
+    assert (got.prediction, got.decided_by, got.ingress) == (prediction, decided_by, decided_by)
 
 
 def test_unread_policies_leave_everything_undetermined() -> None:
     """Where the effective firewalls could not be read, nobody knows whether a policy decides first."""
     fw = firewall(rule("a"), unavailable={"effectiveFirewalls": "forbidden"})
-    assert predict(asked(POD, POD_1, "udp/53"), fw) == Explanation(
-        Prediction.UNDETERMINED,
-        ("undecided:policies",),
-        "not all rules and policies are known: forbidden",
-        direction=Direction.EGRESS,
-    )
+    got = predict(asked(POD, POD_1, "udp/53"), fw)
+    why = "not all rules and policies are known: forbidden"
+    assert (got.prediction, got.decided_by, got.why) == (Prediction.UNDETERMINED, ("undecided:policies",), why)
+
+
+# sentence: (policies, rules, the names of all that is in the way)
+OBSTACLES: dict[str, tuple[list[Raw], list[Raw], list[str]]] = {
+    "nothing, where it passes": ([], [rule("a")], []),
+    "the implied deny, where no rule admits it": ([], [], ["implied-deny-ingress"]),
+    "a deny, where an allow stands behind it": (
+        [], [rule("a"), rule("d", denied=[entry("udp")], priority=1)], ["firewall:d"],
+    ),
+    "a policy's deny, a rule's, and the implied one": (
+        [policy(DENY)], [rule("d", denied=[entry("udp")])], ["policy:p/1", "firewall:d", "implied-deny-ingress"],
+    ),
+    "both sides": (
+        [], [rule("e", direction="EGRESS", denied=[entry("udp")])], ["firewall:e", "implied-deny-ingress"],
+    ),
+    "what cannot be judged, too": (
+        [policy(policy_rule(1, "deny", srcIpRanges=[], srcFqdns=["example.com"]))], [],
+        ["undecided:policy:p/1", "implied-deny-ingress"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", OBSTACLES)
+def test_every_obstacle_is_named_not_the_first(sentence: str) -> None:
+    """Whoever takes all of them away has mended it, and need not come again."""
+    policies, rules, names = OBSTACLES[sentence]
+    got = predict(asked(POD, POD_1, "udp/53"), firewall(*rules, policies=policies))
+    assert [obstacle.name for obstacle in got.obstacles] == names
 
 
 NEAR: dict[str, tuple[list[Raw], str, list[str]]] = {
@@ -294,7 +359,19 @@ NEAR: dict[str, tuple[list[Raw], str, list[str]]] = {
         "udp/53",
         ["a (1000) admits udp/53 from 0.0.0.0/0, but 10.24.9.31 is not in 10.24.13.0/24"],
     ),
-    "two fields are no near miss": ([rule("a", sourceRanges=["10.128.0.0/9"], disabled=True)], "udp/53", []),
+    "two fields, behind all that miss one": (
+        [rule("a", sourceRanges=["10.128.0.0/9"], disabled=True), rule("b", allowed=[entry("icmp")])],
+        "udp/53",
+        [
+            "b (1000) admits icmp from 0.0.0.0/0, but not udp/53",
+            "a (1000) admits udp/53, but is disabled and 10.24.12.40 is not in 10.128.0.0/9",
+        ],
+    ),
+    "three fields are no near miss": (
+        [rule("a", sourceRanges=["10.128.0.0/9"], disabled=True, allowed=[entry("icmp")])],
+        "udp/53",
+        [],
+    ),
     "nearest first": (
         [
             rule("d", allowed=[entry("icmp")]),
@@ -319,8 +396,8 @@ NEAR: dict[str, tuple[list[Raw], str, list[str]]] = {
 
 
 @pytest.mark.parametrize("field", NEAR)
-def test_near_misses_name_the_one_field(field: str) -> None:
-    """A near miss says what the rule does, from which range, and which field kept it from deciding."""
+def test_near_misses_name_the_fields(field: str) -> None:
+    """A near miss says what the rule does, from which range, and which fields kept it from deciding."""
     rules, traffic, sentences = NEAR[field]
     got = predict(asked(POD, POD_1, traffic), firewall(*rules))
     assert [miss.sentence for miss in got.near_misses] == sentences
@@ -329,7 +406,7 @@ def test_near_misses_name_the_one_field(field: str) -> None:
 def test_the_interface_is_chosen_by_address() -> None:
     """A machine with interfaces in two networks is asked for the rules of the one that holds the address."""
     two = machine("gw", "10.142.15.210", extra=[{"network": "other", "networkIP": "192.168.0.5"}])
-    fw = firewall(rule("a", network="other"), instances=[*recording()["instances"], two])
+    fw = firewall(rule("a", network="other"), instances=[*recording()["instances"], two], effectiveFirewalls=[])
     assert predict(asked(OUTSIDE, "192.168.0.5@gw", "udp/53"), fw).decided_by == ("firewall:a",)
     assert predict(asked(OUTSIDE, "10.142.15.210@gw", "udp/53"), fw).decided_by == ("implied-deny-ingress",)
     assert predict(asked(OUTSIDE, "172.16.0.1@gw", "udp/53"), fw).decided_by == ("undecided:instance:gw",)
@@ -395,7 +472,7 @@ def test_a_near_miss_really_is_one(rules: list[Raw]) -> None:
     """Where a rule is off by being disabled only, enabling it changes the prediction."""
     fw = firewall(*rules)
     for miss in predict(FLOW, fw).near_misses:
-        if miss.field == "disabled" and predict(FLOW, fw).prediction is Prediction.BLOCKED:
+        if miss.fields == ("disabled",) and predict(FLOW, fw).prediction is Prediction.BLOCKED:
             enabled = tuple(replace(r, disabled=False) if r.name == miss.rule.name else r for r in fw.rules)
             after = predict(FLOW, replace(fw, rules=enabled))
             # It decides its own side; the other side may block still.

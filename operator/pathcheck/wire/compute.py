@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 
@@ -34,6 +34,17 @@ def network_owner(name: str, project: str) -> tuple[str, str]:
     """The other direction of `network_name`: the project that owns the network, and its name there."""
     parts = name.split("/")
     return (parts[1], parts[-1]) if parts[0] == "projects" and len(parts) > 1 else (project, name)
+
+
+def owned(name: str, used: Collection[str]) -> str:
+    """A network that somebody wrote by its last name only, as its owner's where the machines' interfaces leave no doubt.
+
+    Recordings may name a Shared VPC's network like one of their own project; as such nothing would use it.
+    """
+    if not name or "/" in name or name in used:
+        return name
+    others = [other for other in used if other.endswith(f"/{name}")]
+    return others[0] if len(others) == 1 else name
 
 
 def region_name(subnetwork: object) -> str:

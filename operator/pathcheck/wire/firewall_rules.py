@@ -6,27 +6,28 @@ condition that a reader does not know would otherwise look like a rule without i
 
 A recording holds the Compute API's own answers (https://cloud.google.com/compute/docs/reference/rest/v1) under `firewalls`,
 `instances`, `networks`, `subnetworks`, `routes` and `effectiveFirewalls`; `unavailable` says which of them could not be read and why.
+docs/predict.md says what each is.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from ipaddress import ip_network
 
-from pathcheck.model.firewall import Firewall, L4Match, PortRange, Problem, Rule
-from pathcheck.model.flows import PROTOCOL_NUMBERS, WITH_PORTS, Range
+from pathcheck.model.firewall import Firewall, Problem
+from pathcheck.model.flows import Range
+from pathcheck.model.rules import L4Match, Policy, Rule
 from pathcheck.model.words import Action, Direction
-from pathcheck.wire.compute import (
-    NotARecording,
-    Unreadable,
-    listed_in,
-    network_name,
-    shown,
-)
-from pathcheck.wire.firewall_policies import policies_of, rules_elsewhere
-from pathcheck.wire.machines import instances_of
+from pathcheck.wire.compute import NotARecording, listed_in, network_name, owned, shown
+from pathcheck.wire.firewall_policies import Scope, policies_of, rules_elsewhere, scopes_of, unread
+from pathcheck.wire.machines import bindings_of, instances_of
+from pathcheck.wire.networks import networks_of
+from pathcheck.wire.policy_rules import Groups
+from pathcheck.wire.routes import routed_ranges, routes_of
+from pathcheck.wire.rule_fields import Fields
 
 FORMAT = "pathcheck-recording/1"
 
@@ -87,7 +88,6 @@ _VOLATILE = frozenset(
         "labelFingerprint",
         "creationTimestamp",
         "description",
-        "status",
         "lastStartTimestamp",
         "lastStopTimestamp",
         "lastSuspendedTimestamp",
@@ -103,7 +103,8 @@ def firewall_of(recording: Mapping[str, object]) -> Firewall:
     """The firewall that this recording shows.
 
     Lists are taken as complete, so an empty `effectiveFirewalls` says that there are no policies, while a missing one, or one that is
-    named in `unavailable`, leaves whatever they would decide undetermined.
+    named in `unavailable`, leaves whatever they would decide undetermined. Where `firewalls` could not be read, the answers of
+    `effectiveFirewalls` have the rules as well.
 
     Raises NotARecording when the format, the project, or the list of rules or instances is missing or is no such thing.
     """
@@ -121,28 +122,46 @@ def _firewall_of(recording: Mapping[str, object]) -> Firewall:
         raise NotARecording("project: a recording names its project")
     problems: list[Problem] = []
     unavailable = _unavailable(recording)
-    for key in ("instances", "firewalls"):
-        if key in unavailable:
-            raise NotARecording(f"{key}: could not be read: {unavailable[key]}")
-    routes = [] if "routes" in unavailable else listed_in(recording, "routes", required=False)
-    instances = instances_of(listed_in(recording, "instances"), routes, project, problems)
+    if "instances" in unavailable:
+        raise NotARecording(f"instances: could not be read: {unavailable['instances']}")
+    raw_instances = listed_in(recording, "instances")
+    routes, all_routes = routes_of(recording, unavailable, raw_instances, project, problems)
+    bindings = bindings_of(recording, unavailable, problems)
+    instances = instances_of(raw_instances, routed_ranges(routes), bindings, project, problems)
+    used = {interface.network for instance in instances for interface in instance.interfaces}
+    networks = tuple(
+        replace(network, name=owned(network.name, used))
+        for network in networks_of(listed_in(recording, "networks", required=False), project, problems)
+    )
+    scopes = tuple(
+        replace(scope, network=owned(scope.network, used))
+        for scope in scopes_of(recording, unavailable, project, problems)
+    )
     rules = [
         rule
-        for index, raw in enumerate(listed_in(recording, "firewalls"))
-        for rule in _rules(raw, f"firewalls[{index}]", project, problems)
+        for place, raw in _listed_rules(recording, unavailable, scopes)
+        for rule in _rules(raw, place, project, problems)
     ]
+    policies: list[Policy] = [*rules_elsewhere(instances, networks, rules, project)]
+    if "firewalls" in unavailable:
+        covered = {rule.network for rule in rules} | {scope.network for scope in scopes if "firewalls" in scope.answer}
+        policies += [unread(f"firewalls: {unavailable['firewalls']}", network) for network in sorted(used - covered)]
+    policies += policies_of(scopes, _groups(recording, unavailable, problems), instances, project, problems)
     problems += [Problem(where, f"could not be read: {why}") for where, why in unavailable.items()]
+    if "firewalls" in unavailable:
+        why = "are taken from effectiveFirewalls instead, which need not show the disabled ones"
+        problems.append(Problem("firewalls", why))
     problems += [Problem(shown(key), "is not known to this version") for key in sorted(recording.keys() - _KEYS)]
     return Firewall(
         project=project,
         revision=revision_of(recording),
         instances=instances,
         rules=tuple(rules),
-        policies=(
-            *rules_elsewhere(recording, instances, rules, project),
-            *policies_of(recording, unavailable, project, problems),
-        ),
-        problems=tuple(problems),
+        policies=tuple(policies),
+        networks=networks,
+        routes=routes if all_routes else None,
+        # A policy is told of in every network and region in which it applies.
+        problems=tuple(dict.fromkeys(problems)),
     )
 
 
@@ -170,7 +189,40 @@ def _unavailable(recording: Mapping[str, object]) -> dict[str, str]:
     return {shown(key): shown(why) for key, why in noted.items()}
 
 
+def _groups(recording: Mapping[str, object], unavailable: Mapping[str, str], problems: list[Problem]) -> Groups:
+    groups = recording.get("addressGroups", {})
+    why = unavailable.get("addressGroups", "")
+    if isinstance(groups, Mapping):
+        return Groups(groups, why)
+    problems.append(Problem("addressGroups", "maps an address group's name to its ranges"))
+    return Groups({}, why or "addressGroups is no such map")
+
+
 # Rules
+
+
+def _listed_rules(
+    recording: Mapping[str, object], unavailable: Mapping[str, str], scopes: Sequence[Scope]
+) -> Iterable[tuple[str, object]]:
+    """Each rule with its place; where the list could not be read, those that the effective firewalls show as well."""
+    if "firewalls" not in unavailable:
+        yield from ((f"firewalls[{index}]", raw) for index, raw in enumerate(listed_in(recording, "firewalls")))
+        return
+    listed = listed_in(recording, "firewalls", required=False)
+    answers = {f"{scope.place}.firewalls": scope.answer["firewalls"] for scope in scopes if "firewalls" in scope.answer}
+    if not listed and not answers:
+        raise NotARecording(f"firewalls: could not be read: {unavailable['firewalls']}")
+    yielded: set[str] = set()
+    for place, found in {"firewalls": listed, **answers}.items():
+        if not isinstance(found, list):
+            raise NotARecording(f"{place}: must be a list")
+        for index, raw in enumerate(found):
+            # Every region of a network shows the network's rules, and a name stands for one rule of a project.
+            named = (raw.get("network"), raw.get("name")) if isinstance(raw, Mapping) else raw
+            key = json.dumps(named, sort_keys=True)
+            if key not in yielded:
+                yielded.add(key)
+                yield f"{place}[{index}]", raw
 
 
 def _rules(raw: object, place: str, project: str, problems: list[Problem]) -> Iterable[Rule]:
@@ -178,30 +230,29 @@ def _rules(raw: object, place: str, project: str, problems: list[Problem]) -> It
     if not isinstance(raw, Mapping):
         problems.append(Problem(place, "is no firewall rule"))
         return [_cannot_tell(place, direction, "is no firewall rule") for direction in Direction]
-    reading = _Reading(raw)
-    name = reading.text("name", place)
-    network = network_name(reading.text("network", ""), project)
+    fields = Fields(raw)
+    name = fields.text("name", place, needed=True)
+    network = network_name(fields.text("network"), project)
     if not network:
-        reading.troubles.append("network: is missing")
-    priority = reading.priority()
-    directions = reading.directions()
-    action, l4 = reading.action()
-    disabled = raw.get("disabled", False)
-    if not isinstance(disabled, bool):
-        reading.troubles.append("disabled: must be true or false")
-    sources, destinations = reading.ranges("sourceRanges"), reading.ranges("destinationRanges")
-    source_tags, source_accounts = reading.names("sourceTags"), reading.names("sourceServiceAccounts")
-    target_tags, target_accounts = reading.names("targetTags"), reading.names("targetServiceAccounts")
+        fields.trouble("network", "is missing")
+    priority = fields.number("priority", 65535, 1000)
+    directions = fields.directions("INGRESS")
+    action, l4 = _action(fields)
+    disabled = fields.flag("disabled")
+    sources, destinations = fields.ranges("sourceRanges"), fields.ranges("destinationRanges")
+    source_tags = frozenset(fields.texts("sourceTags"))
+    source_accounts = frozenset(fields.texts("sourceServiceAccounts"))
+    target_tags = frozenset(fields.texts("targetTags"))
+    target_accounts = frozenset(fields.texts("targetServiceAccounts"))
     if directions == (Direction.EGRESS,):
         remote, local = destinations or _ANYWHERE, sources
         if source_tags or source_accounts:
-            reading.troubles.append("sourceTags: an egress rule has none")
+            fields.trouble("sourceTags", "an egress rule has none")
     else:
         remote = sources if sources or source_tags or source_accounts else _ANYWHERE
         local = destinations
-    unknown = sorted(shown(key) for key in raw if key not in _MATCHING and key not in _SILENT)
-    reading.troubles += [f"{key}: is not known to this version" for key in unknown]
-    problems += [Problem(name, trouble) for trouble in reading.troubles]
+    fields.known(_MATCHING, _SILENT)
+    problems += [Problem(name, trouble) for trouble in fields.troubles]
     return [
         Rule(
             name=name,
@@ -216,8 +267,8 @@ def _rules(raw: object, place: str, project: str, problems: list[Problem]) -> It
             local_ranges=local,
             target_tags=target_tags,
             target_service_accounts=target_accounts,
-            disabled=disabled is True,
-            cannot_tell="; ".join(reading.troubles),
+            disabled=disabled,
+            cannot_tell="; ".join(fields.troubles),
         )
         for direction in directions
     ]
@@ -227,102 +278,9 @@ def _cannot_tell(name: str, direction: Direction, why: str) -> Rule:
     return Rule(name, "", direction, 0, Action.DENY, (), cannot_tell=why)
 
 
-class _Reading:
-    """The fields of one rule; what cannot be read is noted in `troubles` and answered with the value that commits to nothing."""
-
-    def __init__(self, raw: Mapping[str, object]) -> None:
-        self.raw = raw
-        self.troubles: list[str] = []
-
-    def text(self, key: str, otherwise: str) -> str:
-        value = self.raw.get(key)
-        if isinstance(value, str) and value and value.isprintable():
-            return value
-        if value is not None or key == "name":
-            self.troubles.append(f"{key}: must be a text that can be printed")
-        return otherwise
-
-    def priority(self) -> int:
-        value = self.raw.get("priority", 1000)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 65535:
-            return value
-        self.troubles.append(f"priority: {value!r} is not within 0-65535")
-        return 0
-
-    def directions(self) -> tuple[Direction, ...]:
-        value = self.raw.get("direction", "INGRESS")
-        if value in ("INGRESS", "EGRESS"):
-            return (Direction.INGRESS if value == "INGRESS" else Direction.EGRESS,)
-        self.troubles.append(f"direction: {value!r} is neither INGRESS nor EGRESS")
-        return tuple(Direction)
-
-    def action(self) -> tuple[Action, tuple[L4Match, ...]]:
-        given = [(key, self.raw[key]) for key in ("allowed", "denied") if self.raw.get(key)]
-        if len(given) != 1:
-            self.troubles.append("allowed, denied: exactly one of them is needed")
-            return Action.DENY, ()
-        key, entries = given[0]
-        action = Action.ALLOW if key == "allowed" else Action.DENY
-        if not isinstance(entries, list):
-            self.troubles.append(f"{key}: must be a list")
-            return action, ()
-        try:
-            return action, tuple(_l4(entry) for entry in entries)
-        except Unreadable as why:
-            self.troubles.append(f"{key}: {why}")
-            return action, ()
-
-    def ranges(self, key: str) -> tuple[Range, ...]:
-        try:
-            # Host bits occur in real lists (8.8.8.8/24); the API compares networks.
-            return tuple(ip_network(text, strict=False) for text in self._texts(key))
-        except ValueError as why:
-            self.troubles.append(f"{key}: {why}")
-            return ()
-
-    def names(self, key: str) -> frozenset[str]:
-        return frozenset(self._texts(key))
-
-    def _texts(self, key: str) -> list[str]:
-        value = self.raw.get(key) or []
-        if isinstance(value, list) and all(isinstance(text, str) and text and text.isprintable() for text in value):
-            return value
-        self.troubles.append(f"{key}: must be a list of texts that can be printed")
-        return []
-
-
-def _l4(entry: object) -> L4Match:
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("IPProtocol"), str):
-        raise Unreadable("each entry needs IPProtocol")
-    if unknown := set(entry) - {"IPProtocol", "ports"}:
-        raise Unreadable(f"{min(map(shown, unknown))} is not known to this version")
-    protocol = _protocol(entry["IPProtocol"])
-    ports = entry.get("ports") or []
-    if not isinstance(ports, list):
-        raise Unreadable("ports must be a list")
-    if ports and protocol not in WITH_PORTS:
-        raise Unreadable(f"{entry['IPProtocol']} has no ports")
-    return L4Match(protocol, tuple(_ports(text) for text in ports))
-
-
-def _protocol(text: str) -> int | None:
-    name = text.lower()
-    if name == "all":
-        return None
-    if name in PROTOCOL_NUMBERS:
-        return PROTOCOL_NUMBERS[name]
-    if name.isascii() and name.isdigit() and len(name) <= 3 and int(name) <= 255:
-        return int(name)
-    raise Unreadable(f"IPProtocol {text!r} is neither a known name nor a number up to 255")
-
-
-def _ports(text: object) -> PortRange:
-    first, dash, last = str(text).partition("-")
-    if not (first.isascii() and first.isdigit() and (not dash or (last.isascii() and last.isdigit()))):
-        raise Unreadable(f"port {text!r} is neither N nor N-M")
-    # Python refuses to read numbers of thousands of digits.
-    if len(first) <= 5 and len(last) <= 5:
-        ports = PortRange(int(first), int(last if dash else first))
-        if ports.first <= ports.last <= 65535:
-            return ports
-    raise Unreadable(f"ports {text!r} are not within 0-65535")
+def _action(fields: Fields) -> tuple[Action, tuple[L4Match, ...]]:
+    given = [key for key in ("allowed", "denied") if fields.raw.get(key)]
+    if len(given) != 1:
+        fields.trouble("allowed, denied", "exactly one of them is needed")
+        return Action.DENY, ()
+    return (Action.ALLOW if given[0] == "allowed" else Action.DENY), fields.l4(given[0], "IPProtocol")
