@@ -1,4 +1,4 @@
-"""Compute instances, with what is delivered to them by alias ranges and static routes → `Instance`.
+"""Compute instances, with their secure tags and what is delivered to them by alias ranges and static routes → `Instance`.
 
 An instance that cannot be read is left out and is a `Problem`; a flow from or to it is then undetermined.
 """
@@ -6,24 +6,56 @@ An instance that cannot be read is left out and is a `Problem`; a flow from or t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
-from pathcheck.model.firewall import Instance, Interface, Problem
+from pathcheck.model.firewall import Problem
 from pathcheck.model.flows import Range
+from pathcheck.model.machines import Instance, Interface
 from pathcheck.wire.compute import Unreadable, items, last_part, mapping, network_name, region_name, shown, texts
+
+Routed = Mapping[str, Sequence[tuple[str, Range]]]
+"""`ZONE/INSTANCE` → (network, range) of what static routes deliver to it; "" where a route does not say its network."""
 
 
 def instances_of(
-    raw_instances: Sequence[object], raw_routes: Sequence[object], project: str, problems: list[Problem]
+    raw_instances: Sequence[object],
+    routed: Routed,
+    bindings: Mapping[str, frozenset[str]] | None,
+    project: str,
+    problems: list[Problem],
 ) -> tuple[Instance, ...]:
     """Those of a recording's `instances` that can be read; what cannot is added to `problems`."""
-    routed = _routed_ranges(raw_routes, raw_instances, problems)
-    found = (_instance(raw, f"instances[{i}]", project, routed, problems) for i, raw in enumerate(raw_instances))
+    found = (
+        _instance(raw, f"instances[{index}]", project, routed, bindings, problems)
+        for index, raw in enumerate(raw_instances)
+    )
     return tuple(instance for instance in found if instance is not None)
 
 
+def bindings_of(
+    recording: Mapping[str, object], unavailable: Mapping[str, str], problems: list[Problem]
+) -> Mapping[str, frozenset[str]] | None:
+    """Secure tags by instance, as NAME or, where several zones have one of that name, ZONE/NAME; None where they are not known."""
+    raw = recording.get("secureTagBindings")
+    if raw is None or "secureTagBindings" in unavailable:
+        return None
+    try:
+        if not isinstance(raw, Mapping):
+            raise Unreadable("maps an instance to its tags")
+        return {shown(name): frozenset(texts(tags, shown(name))) for name, tags in raw.items()}
+    except Unreadable as why:
+        problems.append(Problem("secureTagBindings", str(why)))
+        return None
+
+
 def _instance(
-    raw: object, place: str, project: str, routed: Mapping[str, list[Range]], problems: list[Problem]
+    raw: object,
+    place: str,
+    project: str,
+    routed: Routed,
+    bindings: Mapping[str, frozenset[str]] | None,
+    problems: list[Problem],
 ) -> Instance | None:
     if not isinstance(raw, Mapping) or not isinstance(raw.get("name"), str) or not raw["name"].isprintable():
         problems.append(Problem(place, "is no instance"))
@@ -35,17 +67,37 @@ def _instance(
         emails = [mapping(a, "serviceAccounts").get("email") for a in items(raw, "serviceAccounts")]
         accounts = texts(emails, "serviceAccounts.email")
         interfaces = [_interface(i, zone, project) for i in items(raw, "networkInterfaces")]
+        forwards = raw.get("canIpForward") or False
+        if not isinstance(forwards, bool):
+            raise Unreadable("canIpForward: must be true or false")
     except ValueError as why:
         problems.append(Problem(name, f"{why}; what it sends and receives is undetermined"))
         return None
-    reached_by = tuple(routed.get(f"{zone}/{name}", ()))
-    if interfaces and reached_by:
-        # A static route names the machine, not its interface; the packets arrive at nic0 of the route's network.
-        first = interfaces[0]
-        interfaces[0] = Interface(
-            first.name, first.network, first.region, first.primary, first.alias_ranges, reached_by
-        )
-    return Instance(name, zone, tuple(interfaces), frozenset(tags), frozenset(accounts))
+    return Instance(
+        name=name,
+        zone=zone,
+        interfaces=_delivered(interfaces, routed.get(f"{zone}/{name}", ())),
+        tags=frozenset(tags),
+        service_accounts=frozenset(accounts),
+        secure_tags=_bound(bindings, zone, name),
+        can_ip_forward=forwards,
+        running=raw.get("status") in (None, "RUNNING"),
+    )
+
+
+def _bound(bindings: Mapping[str, frozenset[str]] | None, zone: str, name: str) -> frozenset[str] | None:
+    if bindings is None:
+        return None
+    return bindings.get(f"{zone}/{name}", bindings.get(name, frozenset()))
+
+
+def _delivered(interfaces: Sequence[Interface], routed: Sequence[tuple[str, Range]]) -> tuple[Interface, ...]:
+    """A route names the machine, not its interface: the packets arrive at the one in the route's network, else at nic0."""
+    ranges: dict[int, list[Range]] = {}
+    for network, destination in routed:
+        at = next((i for i, interface in enumerate(interfaces) if interface.network == network), 0)
+        ranges.setdefault(at, []).append(destination)
+    return tuple(replace(nic, routed_ranges=tuple(ranges.get(i, ()))) for i, nic in enumerate(interfaces))
 
 
 def _interface(raw: object, zone: str, project: str) -> Interface:
@@ -63,35 +115,3 @@ def _interface(raw: object, zone: str, project: str) -> Interface:
         primary=tuple(primary),
         alias_ranges=tuple(ip_network(str(a.get("ipCidrRange")), strict=False) for a in aliases),
     )
-
-
-def _routed_ranges(
-    routes: Sequence[object], raw_instances: Sequence[object], problems: list[Problem]
-) -> dict[str, list[Range]]:
-    """`ZONE/INSTANCE` → what static routes deliver to it, by its name or by its address in the route's network."""
-    found: dict[str, list[Range]] = {}
-    by_address = {
-        (last_part(nic.get("network")), nic.get("networkIP")): f"{last_part(raw.get('zone'))}/{raw.get('name')}"
-        for raw in raw_instances
-        if isinstance(raw, Mapping) and isinstance(raw.get("networkInterfaces"), list)
-        for nic in raw["networkInterfaces"]
-        if isinstance(nic, Mapping) and isinstance(nic.get("networkIP"), str)
-    }
-    for index, raw in enumerate(routes):
-        if not isinstance(raw, Mapping):
-            problems.append(Problem(f"routes[{index}]", "is no route"))
-            continue
-        parts = str(raw.get("nextHopInstance") or "").split("/")
-        machine = f"{parts[-3] if len(parts) >= 3 else ''}/{parts[-1]}" if parts[-1] else None
-        machine = machine or by_address.get((last_part(raw.get("network")), str(raw.get("nextHopIp"))))
-        if machine is None:
-            continue
-        try:
-            destination = ip_network(str(raw.get("destRange")), strict=False)
-        except ValueError as why:
-            problems.append(Problem(shown(raw.get("name", f"routes[{index}]")), f"destRange: {why}"))
-            continue
-        # A default route is the way out, by a NAT machine for one; what it leads to is not at home there.
-        if destination.prefixlen:
-            found.setdefault(machine, []).append(destination)
-    return found
