@@ -319,7 +319,7 @@ def test_rules_are_readable_in_the_router(put: Callable[..., None]) -> None:
     """`nft list table inet vpc` names every rule and counts its packets."""
     put(rule("allow-dns", "allowed", "udp:53"))
     assert arrives(A, B.address, "udp:53")
-    shown = run(["ip", "netns", "exec", ROUTER, "nft", "list", "chain", "inet", "vpc", "ingress"])
+    shown = run(["ip", "netns", "exec", ROUTER, "nft", "list", "table", "inet", "vpc"])
     line = next(line for line in shown.splitlines() if "allow-dns" in line)
     assert "udp dport 53" in line
     assert "counter packets 1 " in line

@@ -230,7 +230,7 @@ def agree(explanation: Explanation, arrived: bool, firewall: Firewall) -> bool:
     if explanation.prediction is not Prediction.UNDETERMINED:
         return (explanation.prediction is Prediction.PERMITTED) is arrived
     # The one thing that Google leaves open: an allow rule at the priority of the implied deny.
-    rule = firewall.rule(rule_name(explanation))
+    rule = firewall.rule(rule_name(explanation).removeprefix("firewall:"))
     return rule is not None and (rule.priority, rule.action, rule.direction) == (65535, Action.ALLOW, Direction.INGRESS)
 
 
@@ -243,7 +243,7 @@ def decider(explanation: Explanation) -> tuple[str, str] | None:
 
 
 def rule_name(explanation: Explanation) -> str:
-    return explanation.decided_by[0].removeprefix("undecided:").removeprefix("firewall:")
+    return explanation.decided_by[0].removeprefix("undecided:")
 
 
 def kind(explanation: Explanation) -> str:

@@ -8,12 +8,12 @@ host does in the cloud. kind's node image has nft.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
 from dataclasses import replace
 
 from e2e.lab.cloud import nftables
 from e2e.lab.cloud.enforce import EnforcementError
-from e2e.lab.cloud.store import Json
+from e2e.lab.cloud.interfaces import UnenforceableError, interface
+from e2e.lab.cloud.wanted import Wanted
 
 INTERFACE = "eth0"
 
@@ -21,18 +21,21 @@ INTERFACE = "eth0"
 class InNodes:
     """Each instance is the container of the same name."""
 
-    def enforce(self, rules: Sequence[Json], instances: Sequence[Json]) -> None:
+    def enforce(self, wanted: Wanted) -> None:
         """Replaces each node's table in one transaction. Between two nodes there is none: a change takes some tenths of a second.
 
         Raises:
             EnforcementError: an instance cannot be enforced, or nft refused; nodes before it have the new rules already.
         """
         try:
-            interfaces = [nftables.interface(instance | {"name": "node"}, "") for instance in instances]
-        except nftables.UnenforceableError as error:
+            interfaces = [
+                interface(instance | {"name": "node"}, "", wanted.bindings.get(instance["name"], ()))
+                for instance in wanted.instances
+            ]
+        except UnenforceableError as error:
             raise EnforcementError(str(error)) from error
-        for instance, interface in zip(instances, interfaces, strict=True):
-            script = nftables.script_on(replace(interface, name=INTERFACE), rules, interfaces)
+        for instance, own in zip(wanted.instances, interfaces, strict=True):
+            script = nftables.script_on(replace(own, name=INTERFACE), wanted, interfaces)
             self._put(instance["name"], script)
 
     def _put(self, node: str, script: str) -> None:

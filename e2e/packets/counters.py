@@ -21,6 +21,7 @@ def decided(router: str) -> Decided:
     for entry in json.loads(shown)["nftables"]:
         rule = entry.get("rule", {})
         parts: dict[str, Any] = {key: value for part in rule.get("expr", []) for key, value in part.items()}
-        if "comment" in rule and (rule["chain"] == "ingress" or "drop" in parts):
-            counted[rule["chain"], rule["comment"]] += parts["counter"]["packets"]
+        side = rule.get("chain", "").partition("/")[0]
+        if "comment" in rule and ("drop" in parts or (side == "ingress" and "accept" in parts)):
+            counted[side, rule["comment"]] += parts["counter"]["packets"]
     return counted

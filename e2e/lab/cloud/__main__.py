@@ -35,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     for listener in listeners:
         listener.start()
     api = listeners[0].emulator.api
+    for note in api.notes:
+        print(note, file=sys.stderr, flush=True)
     force = "not enforced" if asked.no_enforce else f"in force in {asked.router_netns}"
     places = " and ".join(f"{listener.url} ({listener.name})" for listener in listeners)
     print(f"project {api.project}: {api.number_of_rules()} firewall rules {force}, served at {places}", flush=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from e2e.lab.cloud import nftables
-from e2e.lab.cloud.store import Json
+from e2e.lab.cloud.interfaces import UnenforceableError, interfaces_of
+from e2e.lab.cloud.wanted import Wanted
 
 NAMED_NAMESPACES = Path("/run/netns")
 
@@ -20,8 +20,8 @@ class EnforcementError(Exception):
 class Enforcer(Protocol):
     """What makes rules true."""
 
-    def enforce(self, rules: Sequence[Json], instances: Sequence[Json]) -> None:
-        """Puts exactly these rules in force for these instances before it returns.
+    def enforce(self, wanted: Wanted) -> None:
+        """Makes exactly this true of packets before it returns.
 
         Raises:
             EnforcementError: it could not; nothing has changed.
@@ -31,7 +31,7 @@ class Enforcer(Protocol):
 class Nothing:
     """Enforces nothing: for tests and for clients that need the API only."""
 
-    def enforce(self, rules: Sequence[Json], instances: Sequence[Json]) -> None:
+    def enforce(self, wanted: Wanted) -> None:
         """Does nothing."""
 
 
@@ -42,17 +42,17 @@ class Router:
         self._namespace = namespace
         self._prefix = interface_prefix
 
-    def enforce(self, rules: Sequence[Json], instances: Sequence[Json]) -> None:
+    def enforce(self, wanted: Wanted) -> None:
         """Replaces the whole table in one transaction; its counters begin anew.
 
         Raises:
             EnforcementError: an instance cannot be enforced, or nft refused.
         """
         try:
-            interfaces = [nftables.interface(instance, self._prefix) for instance in instances]
-        except nftables.UnenforceableError as error:
+            interfaces = interfaces_of(wanted, self._prefix)
+        except UnenforceableError as error:
             raise EnforcementError(str(error)) from error
-        script = nftables.script(rules, interfaces)
+        script = nftables.script(wanted, interfaces)
         command = ["nsenter", f"--net={NAMED_NAMESPACES / self._namespace}", "nft", "-f", "-"]
         try:
             ended = subprocess.run(command, input=script, capture_output=True, text=True, check=False)

@@ -14,6 +14,7 @@ _STATUS = {
     403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
     409: "ALREADY_EXISTS",
+    412: "FAILED_PRECONDITION",
     429: "RESOURCE_EXHAUSTED",
     500: "INTERNAL",
     503: "UNAVAILABLE",
@@ -39,6 +40,18 @@ class ApiError(Exception):
         if self.code in _STATUS:
             error["status"] = _STATUS[self.code]
         return {"error": error}
+
+
+class RpcError(ApiError):
+    """The same of an API that is not Compute Engine: google.rpc.Status without a list of errors
+    (https://docs.cloud.google.com/apis/design/errors#http_mapping)."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(code, "", message)
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body: `{"error": {"code", "message", "status"}}`."""
+        return {"error": {"code": self.code, "message": self.message, "status": _STATUS[self.code]}}
 
 
 def invalid(field: str, value: object, why: str) -> ApiError:

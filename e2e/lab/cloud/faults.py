@@ -2,7 +2,8 @@
 
 A fault is JSON: `{"match": {"method"?, "path"?: regular expression found anywhere in the path}, "answer"?: code,
 "permission"?, "delaySeconds"?, "cut"?: true, "times"?: n}`. Without `times` it stays until it is deleted. A fault with
-a delay and nothing else makes a call slow and lets it happen.
+a delay and nothing else makes a call slow and lets it happen. A permission without a match is taken away: the fault of
+exactly those calls that need it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from e2e.lab.cloud.errors import ApiError, forbidden, invalid
+from e2e.lab.cloud.errors import ApiError, invalid
+from e2e.lab.cloud.permissions import Needed
 from e2e.lab.cloud.store import Json
 
 _FIELDS = ("match", "answer", "permission", "delaySeconds", "cut", "times")
@@ -60,10 +62,16 @@ class Fault:
         }
         return {key: value for key, value in fault.items() if value is not None}
 
-    def error(self, path: str) -> ApiError | None:
-        """The answer to a call on a path like `/projects/p/global/firewalls/f`; None if it should happen."""
+    def is_of(self, method: str, path: str, needed: str) -> bool:
+        """Whether a call is to suffer it: one that matches, or, with a permission and no match, one that needs it."""
+        if self.permission is not None and self.method is None and not self.path.pattern:
+            return needed == self.permission
+        return self.method in (None, method) and self.path.search(path) is not None
+
+    def error(self, needed: Needed) -> ApiError | None:
+        """The answer to a call that needs this; None if it should happen."""
         if self.permission is not None:
-            return forbidden(self.permission, resource_of(path))
+            return needed.refused(self.permission)
         if self.code is None:
             return None
         return ApiError(self.code, *_ERRORS[self.code])
@@ -100,24 +108,17 @@ class Faults:
         with self._lock:
             self._faults.clear()
 
-    def take(self, method: str, path: str) -> Fault | None:
-        """The fault of this call, counted as used."""
+    def take(self, method: str, path: str, needed: str) -> Fault | None:
+        """The fault of this call, which needs a permission; counted as used."""
         with self._lock:
             for fault in self._faults:
-                if fault.method in (None, method) and fault.path.search(path):
+                if fault.is_of(method, path, needed):
                     if fault.times is not None:
                         fault.times -= 1
                         if not fault.times:
                             self._faults.remove(fault)
                     return fault
         return None
-
-
-def resource_of(path: str) -> str:
-    """What a missing permission is missing on: the resource of a call on one, the project of a call on a collection."""
-    parts = path.strip("/").split("/")
-    item = re.fullmatch(r"projects/[^/]+/(global|zones/[^/]+|regions/[^/]+)/[^/]+/[^/]+", "/".join(parts))
-    return "/".join(parts if item else parts[:2])
 
 
 def _parsed(body: Any) -> Fault:

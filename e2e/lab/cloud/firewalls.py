@@ -1,11 +1,10 @@
-"""The verbs on firewall rules. A change is in the store only if it is in force: what cannot be enforced did not happen."""
+"""The verbs on VPC firewall rules."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from e2e.lab.cloud import operations
-from e2e.lab.cloud.enforce import EnforcementError, Enforcer
+from e2e.lab.cloud.changes import Changes
 from e2e.lab.cloud.errors import ApiError, already_exists, not_found
 from e2e.lab.cloud.store import Json, SeedError, Store, new_id, timestamp
 from e2e.lab.cloud.validation import check_fields, check_unchanged, stored
@@ -14,18 +13,17 @@ COLLECTION = "global/firewalls"
 
 
 class Firewalls:
-    """The project's firewall rules and what makes them true. Not safe for threads: the caller holds a lock."""
+    """The project's firewall rules. Not safe for threads: the caller holds a lock."""
 
-    def __init__(self, store: Store, enforcer: Enforcer) -> None:
+    def __init__(self, store: Store, changes: Changes) -> None:
         self._store = store
-        self._enforcer = enforcer
+        self._changes = changes
 
     def seed(self, rules: list[Json]) -> None:
-        """Takes a recording's rules and puts them in force.
+        """Takes a recording's rules; the caller puts them in force.
 
         Raises:
             SeedError: the API would not have such a rule.
-            EnforcementError: they cannot be put in force.
         """
         for index, rule in enumerate(rules):
             try:
@@ -34,11 +32,6 @@ class Firewalls:
             except ApiError as error:
                 raise SeedError(f"firewalls[{index}]: {error.message}") from error
             self._store.put(_path(resource["name"]), resource)
-        self._enforce()
-
-    def rules(self, network: str | None = None) -> list[Json]:
-        """All rules, or those of the network with this URL, disabled ones included, by name."""
-        return [rule for rule in self._store.within(COLLECTION) if network in (None, rule["network"])]
 
     def insert(self, body: Any) -> Json:
         """The operation that created a rule.
@@ -48,7 +41,7 @@ class Firewalls:
         """
         rule = stored(check_fields(body), self._store)
         self._refuse_second(rule["name"])
-        return self._change("insert", _path(rule["name"]), self._resource(rule, {}))
+        return self._changes.make("insert", _path(rule["name"]), self._resource(rule, {}))
 
     def patch(self, name: str, body: Any) -> Json:
         """The operation that merged `body` into a rule: a field that is there replaces the old one, null empties it.
@@ -74,7 +67,7 @@ class Firewalls:
             ApiError: 404, or 500 when it cannot be enforced.
         """
         self.existing(name)
-        return self._change("delete", _path(name), None)
+        return self._changes.make("delete", _path(name), None)
 
     def existing(self, name: str) -> Json:
         """The rule of that name.
@@ -94,7 +87,7 @@ class Firewalls:
     def _replace(self, verb: str, before: Json, body: Json) -> Json:
         after = stored(body, self._store)
         check_unchanged(before, after)
-        return self._change(verb, _path(before["name"]), self._resource(after, before))
+        return self._changes.make(verb, _path(before["name"]), self._resource(after, before))
 
     def _resource(self, rule: Json, known: Json) -> Json:
         """The rule with what only the server sets, taken from `known` where it is known."""
@@ -106,27 +99,6 @@ class Firewalls:
             "selfLink": self._store.link(path),
             **rule,
         }
-
-    def _change(self, verb: str, path: str, after: Json | None) -> Json:
-        started = timestamp()
-        before = self._store.get(path)
-        self._set(path, after)
-        try:
-            self._enforce()
-        except EnforcementError as error:
-            self._set(path, before)
-            raise ApiError(500, "internalError", f"The rules could not be put in force: {error}") from error
-        return operations.record(self._store, verb, path, (after or before or {})["id"], started)
-
-    def _set(self, path: str, resource: Json | None) -> None:
-        if resource is None:
-            self._store.remove(path)
-        else:
-            self._store.put(path, resource)
-
-    def _enforce(self) -> None:
-        instances = [instance for found in self._store.everywhere("instances").values() for instance in found]
-        self._enforcer.enforce(self.rules(), instances)
 
 
 def _path(name: str) -> str:

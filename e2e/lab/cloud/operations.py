@@ -1,6 +1,7 @@
 """Operations: what a mutation answers. The emulator has done its work before it answers, so every one is DONE at once.
 
-https://docs.cloud.google.com/compute/docs/reference/rest/v1/globalOperations. Clients that poll find it under its name.
+https://docs.cloud.google.com/compute/docs/reference/rest/v1/globalOperations. Clients that poll find it under its name,
+beside the resource that was changed: `global/operations/…`, `regions/r/operations/…`, `locations/global/operations/…`.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ USER = "anonymous@lab.invalid"
 
 
 def record(store: Store, verb: str, target: str, target_id: str, started: str) -> Json:
-    """A finished global operation on a path relative to the project, kept in the store."""
+    """A finished operation on a path as the store has it, kept in the store."""
     # The shape of the API's own names: milliseconds and random hexadecimal digits.
     name = (
         f"operation-{time.time_ns() // 1_000_000}-{secrets.token_hex(6)}-{secrets.token_hex(4)}-{secrets.token_hex(4)}"
     )
-    path = f"global/operations/{name}"
+    scope = target.split("/")[0] if target.startswith("global/") else "/".join(target.split("/")[:2])
+    path = f"{scope}/operations/{name}"
     operation: Json = {
         "kind": "compute#operation",
         "id": new_id(),
@@ -35,5 +37,8 @@ def record(store: Store, verb: str, target: str, target_id: str, started: str) -
         "endTime": timestamp(),
         "selfLink": store.link(path),
     }
+    for kind in ("region", "zone"):
+        if scope.startswith(f"{kind}s/"):
+            operation[kind] = store.link(scope)
     store.put(path, operation)
     return operation

@@ -23,10 +23,12 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from e2e.lab.cloud import batch
-from e2e.lab.cloud.api import Api, Call
+from e2e.lab.cloud.api import Api
 from e2e.lab.cloud.errors import ApiError
 from e2e.lab.cloud.faults import Fault, Faults
 from e2e.lab.cloud.journal import Journal
+from e2e.lab.cloud.permissions import Needed, needed
+from e2e.lab.cloud.reading import Call
 from e2e.lab.cloud.store import Json, timestamp
 
 PREFIX = "/compute/v1"
@@ -118,10 +120,11 @@ class _Handler(BaseHTTPRequestHandler):
         parameters = dict(parse_qsl(url.query, keep_blank_values=True))
         is_side_door = self.server.side_door and path.startswith("/lab/")
         call_path = path.removeprefix(PREFIX)
-        fault = None if is_side_door else emulator.faults.take(method, path)
+        need = needed(method, call_path, parameters)
+        fault = None if is_side_door else emulator.faults.take(method, path, need.permission)
         try:
             body = _parsed(text)
-            error = self._suffer(fault, call_path)
+            error = self._suffer(fault, need)
             if error:
                 raise error
             if is_side_door:
@@ -147,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
             emulator.journal.add(entry | ({"fault": fault.number} if fault else {}))
         return None if cut else (code, answer)
 
-    def _suffer(self, fault: Fault | None, path: str) -> ApiError | None:
+    def _suffer(self, fault: Fault | None, need: Needed) -> ApiError | None:
         if fault is None:
             return None
         if fault.delay_seconds:
@@ -155,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.cut:
             # Cut before anything happened: the code is never sent.
             return ApiError(503, "backendError", "cut")
-        return fault.error(path)
+        return fault.error(need)
 
     def _text(self) -> bytes:
         length = self.headers.get("Content-Length", "0")

@@ -1,7 +1,7 @@
 """All resources of the emulated project in one mapping from path to JSON, as the API's own URLs order them.
 
-A path is relative to the project: `global/firewalls/x`, `zones/us-east1-b/instances/y`. The store knows names and
-places, not meanings; who may change what is decided elsewhere.
+A path is relative to the project: `global/firewalls/x`, `zones/us-east1-b/instances/y`; `locations/global/…` is what
+belongs to an organization. The store knows names and places, not meanings; who may change what is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ Json = dict[str, Any]
 # As the API writes its own links; clients compare and parse them, they do not follow them.
 ROOT = "https://www.googleapis.com/compute/v1/"
 RECORDING_FORMAT = "pathcheck-recording/1"
+# What belongs to organizations and folders and to no project.
+ORGANIZATIONAL = "locations/global/"
+DEFAULT_ENFORCEMENT_ORDER = "AFTER_CLASSIC_FIREWALL"
 
 # What a recording holds besides firewalls: its key there, and the last-but-one segment of the path of each.
 _COLLECTIONS = {"networks": "network", "subnetworks": "subnetwork", "routes": "route", "instances": "instance"}
@@ -73,12 +76,16 @@ class Store:
         return sorted({path.split("/")[1] for path in self._resources if path.startswith(f"{kind}/")})
 
     def link(self, path: str) -> str:
-        """The full URL of a path relative to the project."""
-        return f"{ROOT}projects/{self.project}/{path}"
+        """The full URL of what is at a path."""
+        return ROOT + self.full_name(path)
 
     def full_name(self, path: str) -> str:
         """The path as error messages have it: `projects/p/global/firewalls/x`."""
-        return f"projects/{self.project}/{path}"
+        return path if path.startswith(ORGANIZATIONAL) else f"projects/{self.project}/{path}"
+
+    def path_of_link(self, link: str) -> str:
+        """The path of one of the store's own links."""
+        return link.removeprefix(ROOT).removeprefix(f"projects/{self.project}/")
 
 
 def path_of(link: str) -> str:
@@ -128,6 +135,8 @@ def seeded(recording: Mapping[str, Any]) -> Store:
                 "creationTimestamp": timestamp(),
                 "selfLink": store.link(path),
             }
+            if collection == "networks":
+                output_only["networkFirewallPolicyEnforcementOrder"] = DEFAULT_ENFORCEMENT_ORDER
             store.put(path, output_only | given | scope)
     return store
 

@@ -1,40 +1,35 @@
-"""What a firewall rule may be, and how the API stores it.
+"""What a VPC firewall rule may be, and how the API stores it.
 
 Fields and rules: https://docs.cloud.google.com/compute/docs/reference/rest/v1/firewalls and
 https://docs.cloud.google.com/firewall/docs/firewalls; limits per rule: https://docs.cloud.google.com/firewall/quotas.
-Where the text of an error is public it is the API's (regex of names, protocols, CIDR ranges, malformed URL, ports,
-list sizes); the other sentences are ours, after the same pattern: the field first, then its value, then why.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 
-from e2e.lab.cloud.errors import ApiError, invalid, required, too_large
-from e2e.lab.cloud.store import Json, Store, path_of
-
-NAME = "(?:[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?)"
-NAMED_PROTOCOLS = ("tcp", "udp", "icmp", "esp", "ah", "sctp", "ipip", "all")
-WITH_PORTS = ("tcp", "udp", "sctp", "6", "17", "132")
+from e2e.lab.cloud import fields
+from e2e.lab.cloud.errors import ApiError, invalid
+from e2e.lab.cloud.store import Json, Store
 
 _OUTPUT_ONLY = ("kind", "id", "creationTimestamp", "selfLink")
-_LISTS_OF_TEXT = {
-    "sourceRanges": 5000,
-    "destinationRanges": 5000,
-    "sourceTags": 30,
-    "targetTags": 70,
-    "sourceServiceAccounts": 10,
-    "targetServiceAccounts": 10,
+_LISTS: Mapping[str, tuple[int, Callable[[str, str], str]]] = {
+    "sourceRanges": (5000, fields.cidr),
+    "destinationRanges": (5000, fields.cidr),
+    "sourceTags": (30, fields.name),
+    "targetTags": (70, fields.name),
+    "sourceServiceAccounts": (10, fields.account),
+    "targetServiceAccounts": (10, fields.account),
 }
-_TYPES: Mapping[str, tuple[type, str]] = {
-    **dict.fromkeys(("name", "description", "network", "direction", *_OUTPUT_ONLY), (str, "a string")),
-    **dict.fromkeys(("allowed", "denied", *_LISTS_OF_TEXT), (list, "a list")),
-    **dict.fromkeys(("logConfig", "params"), (dict, "an object")),
-    "priority": (int, "an integer"),
-    "disabled": (bool, "a boolean"),
+_TYPES: fields.Types = {
+    **dict.fromkeys(("name", "description", "network", "direction", *_OUTPUT_ONLY), str),
+    **dict.fromkeys(("allowed", "denied", *_LISTS), list),
+    **dict.fromkeys(("logConfig", "params"), dict),
+    "priority": int,
+    "disabled": bool,
 }
+_METADATA = ("INCLUDE_ALL_METADATA", "EXCLUDE_ALL_METADATA")
 # Service accounts and tags see different things of an instance and cannot meet in one rule.
 _EXCLUSIVE = tuple(
     (a, t) for a in ("sourceServiceAccounts", "targetServiceAccounts") for t in ("sourceTags", "targetTags")
@@ -47,20 +42,7 @@ def check_fields(body: object) -> Json:
     Raises:
         ApiError: 400 naming the field.
     """
-    if not isinstance(body, dict):
-        raise ApiError(400, "parseError", "Invalid JSON payload received. Root element must be a message.")
-    for field, value in body.items():
-        if field not in _TYPES:
-            raise ApiError(
-                400,
-                "badRequest",
-                f"Invalid JSON payload received. Unknown name \"{field}\" at 'resource': Cannot find field.",
-            )
-        expected, words = _TYPES[field]
-        wrong = not isinstance(value, expected) or (expected is int and isinstance(value, bool))
-        if value is not None and wrong:
-            raise invalid(f"resource.{field}", value, f"Must be {words}.")
-    return body
+    return fields.typed(body, _TYPES)
 
 
 def stored(body: Json, store: Store) -> Json:
@@ -73,24 +55,21 @@ def stored(body: Json, store: Store) -> Json:
     Raises:
         ApiError: 400 or 413 naming the field.
     """
-    given = {
-        field: value
-        for field, value in body.items()
-        if value not in (None, []) and field not in (*_OUTPUT_ONLY, "params")
-    }
+    given = fields.given(body, *_OUTPUT_ONLY, "params")
+    network = fields.network("resource.network", given.get("network", "global/networks/default"), store)
     rule: Json = {
-        "name": _name(given),
+        "name": fields.name("resource.name", given.get("name")),
         "description": given.get("description", ""),
-        "network": store.link(_network(given, store)),
-        "priority": _priority(given.get("priority", 1000)),
-        "direction": _direction(given.get("direction", "INGRESS")),
+        "network": store.link(network),
+        "priority": fields.between("resource.priority", given.get("priority", 1000), 0, 65535),
+        "direction": fields.one_of("resource.direction", given.get("direction", "INGRESS"), ("INGRESS", "EGRESS")),
         "disabled": given.get("disabled", False),
         "logConfig": _log_config(given.get("logConfig", {})),
         **_entries(given),
     }
-    for field, most in _LISTS_OF_TEXT.items():
+    for field, (most, check) in _LISTS.items():
         if field in given:
-            rule[field] = _texts(field, given[field], most)
+            rule[field] = fields.texts(f"resource.{field}", given[field], most, check)
     _check_sides(rule)
     # "If not specified, 0.0.0.0/0": stored, so that every reader sees what is matched.
     if rule["direction"] == "INGRESS" and not rule.keys() & {"sourceRanges", "sourceTags", "sourceServiceAccounts"}:
@@ -116,51 +95,14 @@ def check_unchanged(before: Json, after: Json) -> None:
         raise invalid(f"resource.{action}", "", "The action of a firewall rule cannot be changed.")
 
 
-def _name(given: Json) -> str:
-    name = given.get("name")
-    if name is None:
-        raise required("resource.name")
-    if not re.fullmatch(NAME, name):
-        raise invalid("resource.name", name, f"Must be a match of regex '{NAME}'")
-    return str(name)
-
-
-def _network(given: Json, store: Store) -> str:
-    network = given.get("network", "global/networks/default")
-    path = path_of(network)
-    if not re.fullmatch(rf"global/networks/{NAME}", path):
-        raise invalid("resource.network", network, "The URL is malformed.")
-    if "projects/" in network and f"projects/{store.project}/" not in network:
-        raise invalid("resource.network", network, "Cross-project references for this resource type are not allowed.")
-    if store.get(path) is None:
-        raise invalid("resource.network", network, "The referenced network resource cannot be found.")
-    return path
-
-
-def _priority(priority: int) -> int:
-    if priority < 0:
-        raise invalid("resource.priority", priority, "Must be greater than or equal to 0")
-    if priority > 65535:
-        raise invalid("resource.priority", priority, "Must be less than or equal to 65535")
-    return priority
-
-
-def _direction(direction: str) -> str:
-    if direction not in ("INGRESS", "EGRESS"):
-        raise invalid("resource.direction", direction, 'Must be one of ["INGRESS", "EGRESS"]')
-    return direction
-
-
 def _log_config(config: Json) -> Json:
     for field, value in config.items():
         if field not in ("enable", "metadata"):
             raise invalid("resource.logConfig", field, "Unknown field.")
         if field == "enable" and not isinstance(value, bool):
             raise invalid("resource.logConfig.enable", value, "Must be a boolean.")
-        if field == "metadata" and value not in ("INCLUDE_ALL_METADATA", "EXCLUDE_ALL_METADATA"):
-            raise invalid(
-                "resource.logConfig.metadata", value, 'Must be one of ["INCLUDE_ALL_METADATA", "EXCLUDE_ALL_METADATA"]'
-            )
+        if field == "metadata":
+            fields.one_of("resource.logConfig.metadata", value, _METADATA)
     return {"enable": False, **config}
 
 
@@ -173,77 +115,12 @@ def _entries(given: Json) -> Json:
         raise ApiError(
             400, "required", "Required field 'resource.allowed' not specified: one of allowed or denied must be."
         )
-    return {action: [_entry(f"resource.{action}[{index}]", entry) for index, entry in enumerate(given[action])]}
-
-
-def _entry(field: str, entry: object) -> Json:
-    if not isinstance(entry, dict):
-        raise invalid(field, entry, "Must be an object.")
-    for key in entry:
-        if key not in ("IPProtocol", "ports"):
-            raise ApiError(
-                400,
-                "badRequest",
-                f"Invalid JSON payload received. Unknown name \"{key}\" at '{field}': Cannot find field.",
-            )
-    protocol = str(entry.get("IPProtocol") or "").lower()
-    if not protocol:
-        raise required(f"{field}.IPProtocol")
-    if protocol not in NAMED_PROTOCOLS and not (protocol.isascii() and protocol.isdigit() and int(protocol) <= 255):
-        names = ", ".join(f'"{name}"' for name in NAMED_PROTOCOLS)
-        raise invalid(
-            f"{field}.IPProtocol", protocol, f"Must be one of [{names}] or an IP protocol number between 0 and 255"
-        )
-    ports = entry.get("ports") or []
-    if not isinstance(ports, list):
-        raise invalid(f"{field}.ports", ports, "Must be a list.")
-    if ports and protocol not in WITH_PORTS:
-        raise invalid(
-            f"{field}.ports[0]",
-            ports[0],
-            "Ports may only be specified on rules whose protocol is one of [TCP, UDP, SCTP].",
-        )
-    return {"IPProtocol": protocol} | (
-        {"ports": [_port(f"{field}.ports[{i}]", p) for i, p in enumerate(ports)]} if ports else {}
-    )
-
-
-def _port(field: str, text: object) -> str:
-    low, dash, high = str(text).partition("-")
-    bounds = [low, high] if dash else [low]
-    if not all(re.fullmatch(r"[0-9]{1,5}", bound) and int(bound) <= 65535 for bound in bounds):
-        raise invalid(field, text, "Must be a port or a range of ports between 0 and 65535.")
-    if dash and int(low) > int(high):
-        raise invalid(field, text, "The first port of a range must not be greater than the last.")
-    return str(text)
-
-
-def _texts(field: str, values: list[object], most: int) -> list[str]:
-    if len(values) > most:
-        raise too_large(f"resource.{field}", most, len(values))
-    check = _range if field.endswith("Ranges") else _tag if field.endswith("Tags") else _account
-    return [check(f"resource.{field}[{index}]", str(value)) for index, value in enumerate(values)]
-
-
-def _range(field: str, text: str) -> str:
-    try:
-        # Bits outside the mask are refused by the API too; a bare address means itself.
-        ip_network(text)
-    except ValueError as error:
-        raise invalid(field, text, "Must be a valid CIDR address range.") from error
-    return text
-
-
-def _tag(field: str, text: str) -> str:
-    if not re.fullmatch(NAME, text):
-        raise invalid(field, text, f"Must be a match of regex '{NAME}'")
-    return text
-
-
-def _account(field: str, text: str) -> str:
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
-        raise invalid(field, text, "Must be the email address of a service account.")
-    return text
+    return {
+        action: [
+            fields.protocol_entry(f"resource.{action}[{index}]", entry, "IPProtocol")
+            for index, entry in enumerate(given[action])
+        ]
+    }
 
 
 def _check_sides(rule: Json) -> None:

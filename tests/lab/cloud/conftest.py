@@ -16,6 +16,7 @@ from e2e.lab.cloud.enforce import EnforcementError
 from e2e.lab.cloud.faults import Faults
 from e2e.lab.cloud.journal import Journal
 from e2e.lab.cloud.server import Emulator, Listener, listening_socket
+from e2e.lab.cloud.wanted import Wanted
 from tests.lab.cloud.seeds import recording
 
 
@@ -26,10 +27,10 @@ class Remembering:
     given: list[list[str]] = field(default_factory=list)
     refusal: str = ""
 
-    def enforce(self, rules: Any, instances: Any) -> None:
+    def enforce(self, wanted: Wanted) -> None:
         if self.refusal:
             raise EnforcementError(self.refusal)
-        self.given.append([rule["name"] for rule in rules])
+        self.given.append([rule["name"] for rule in wanted.rules])
 
 
 @dataclass

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from e2e.lab.cloud.api import Api, Call
+from e2e.lab.cloud.api import Api
+from e2e.lab.cloud.reading import Call
 from e2e.lab.cloud.store import SeedError
 from tests.lab.cloud.conftest import Remembering
 from tests.lab.cloud.seeds import PROJECT, ROOT, recording, rule
