@@ -262,7 +262,7 @@ PERMITTED, BLOCKED, UNSURE = flow(id="yes"), flow(id="no", port=54), flow(id="pe
 def test_people_read_one_line_a_flow(recorded: str) -> None:
     """The glyph, the id, the flow, what decides, and at the end how many of each."""
     assert asked_of(recorded, json.dumps([PERMITTED, BLOCKED, UNSURE])) == (
-        1,
+        0,
         "● yes      10.24.12.40@node-2 → 10.24.9.31@node-1 udp/53  permitted by firewall:dns\n"
         "✕ no       10.24.12.40@node-2 → 10.24.9.31@node-1 udp/54  blocked by implied-deny-ingress\n"
         "? perhaps  10.24.12.40@node-2 → 10.24.9.31@node-1 udp  undetermined: firewall rule dns could decide it,"
@@ -272,21 +272,9 @@ def test_people_read_one_line_a_flow(recorded: str) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("flows", "code"),
-    [
-        ([PERMITTED, PERMITTED], 0),
-        ([PERMITTED, UNSURE], 3),
-        ([UNSURE, BLOCKED], 1),
-        ([BLOCKED, PERMITTED], 1),
-        ([], 0),
-    ],
-    ids=["all permitted", "one undetermined", "one blocked, one undetermined", "one blocked", "none asked"],
-)
-def test_the_exit_code_is_that_of_the_worst(recorded: str, flows: list[Raw], code: int) -> None:
-    """A flow that is surely blocked is worse than one that nobody can tell."""
-    got, _, _ = asked_of(recorded, json.dumps(flows))
-    assert got == code
+def test_answers_are_no_failure(recorded: str) -> None:
+    """Whatever the flows come to, a script that asked for many goes on."""
+    assert [asked_of(recorded, json.dumps(flows))[0] for flows in ([], [PERMITTED, BLOCKED, UNSURE])] == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -303,7 +291,7 @@ def test_scripts_read_one_object_a_line(recorded: str, written: str) -> None:
     """Whether the flows came as an array or as lines; each line is the answer that `answers` gives."""
     code, out, err = asked_of(recorded, written, "--output", "json")
     assert (code, [json.loads(line) for line in out.splitlines()], err) == (
-        1,
+        0,
         answers(recording(DNS), [PERMITTED, BLOCKED]),
         "",
     )

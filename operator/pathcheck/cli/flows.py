@@ -16,7 +16,7 @@ from pathlib import Path
 
 import typer
 
-from pathcheck.cli.predict import BadInput, exit_code, explained, glyph_of, protocol_of, read
+from pathcheck.cli.predict import BadInput, explained, glyph_of, protocol_of, read
 from pathcheck.core.predict import predict
 from pathcheck.model.firewall import Explanation, Firewall
 from pathcheck.model.flows import L4, WITH_PORTS, Endpoint, Flow
@@ -193,8 +193,8 @@ def _l4(given: Mapping[str, object], place: str) -> L4:
 # What is printed
 
 
-def tell_all(recording: Path, flows: Path, as_json: bool) -> int:
-    """Prints the answer to each flow of the file, and what of the recording could not be read; the exit code.
+def tell_all(recording: Path, flows: Path, as_json: bool) -> None:
+    """Prints the answer to each flow of the file, and what of the recording could not be read.
 
     Raises BadInput.
     """
@@ -208,7 +208,6 @@ def tell_all(recording: Path, flows: Path, as_json: bool) -> int:
     for problem in firewall.problems:
         # Beside the answers, not among them: whoever counts lines counts flows.
         typer.secho(f"could not be read: {problem}", fg="yellow", err=True)
-    return exit_code(explanation.prediction for _, explanation in found)
 
 
 def _print_json_lines(found: Iterable[Answer]) -> None:
