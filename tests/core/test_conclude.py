@@ -9,7 +9,7 @@ from pathcheck.core.conclude import conclude
 from pathcheck.model.checks import PathCheck
 from pathcheck.model.findings import Announcement, Condition, Counts, Finding, Judgement, Seen, Status
 from pathcheck.model.firewall import Explanation, Problem
-from pathcheck.model.plans import Obstacle, Plan
+from pathcheck.model.plans import Objection, Plan
 from pathcheck.model.words import ConditionStatus, Observation, Prediction, Reason, Verdict
 from tests.builders import check, flow, seconds
 
@@ -128,13 +128,13 @@ def test_a_new_check_is_not_yet_measured() -> None:
     assert announcements == ()
 
 
-NO_NODE = Obstacle(Reason.NODE_NOT_FOUND, Problem("spec.from.nodes.names[0]", "node node-9 does not exist"))
+NO_NODE = Objection(Reason.NODE_NOT_FOUND, Problem("spec.from.nodes.names[0]", "node node-9 does not exist"))
 NOT_USABLE = "spec.from.nodes.names[0]: node node-9 does not exist"
 
 
 def test_a_spec_that_cannot_be_used_says_which_field() -> None:
     """Accepted=False with the path; nothing is upheld, and it is announced."""
-    status, announcements = concluded(check(), plan=Plan(obstacles=(NO_NODE,)))
+    status, announcements = concluded(check(), plan=Plan(objections=(NO_NODE,)))
     assert conditions(status) == {
         "Accepted": (FALSE, Reason.NODE_NOT_FOUND, NOT_USABLE),
         "Measured": (UNKNOWN, Reason.NOT_ACCEPTED, "there is nothing to measure, see Accepted"),
@@ -146,17 +146,17 @@ def test_a_spec_that_cannot_be_used_says_which_field() -> None:
 
 def test_what_can_be_asked_is_judged_though_not_all_can() -> None:
     """A missing node never hides a violated path, and never lets the rest count as the whole."""
-    obstacles = Plan(obstacles=(NO_NODE,))
-    assert conditions(concluded(check(), BAD, findings=[MISSING], plan=obstacles)[0])["Upheld"][0] is FALSE
-    assert conditions(concluded(check(), GOOD, plan=obstacles)[0])["Upheld"][:2] == (UNKNOWN, Reason.NOT_ACCEPTED)
+    objections = Plan(objections=(NO_NODE,))
+    assert conditions(concluded(check(), BAD, findings=[MISSING], plan=objections)[0])["Upheld"][0] is FALSE
+    assert conditions(concluded(check(), GOOD, plan=objections)[0])["Upheld"][:2] == (UNKNOWN, Reason.NOT_ACCEPTED)
 
 
 def test_flows_beyond_the_limit_are_unknown() -> None:
     """They are counted and keep the check from being True."""
-    obstacle = Obstacle(
+    objection = Objection(
         Reason.LIMIT_EXCEEDED, Problem("spec.pairs.limit", "3 pairs are asked, the limit is 1: 2 are not measured")
     )
-    status, _ = concluded(check(), GOOD, plan=Plan(beyond=2, obstacles=(obstacle,)))
+    status, _ = concluded(check(), GOOD, plan=Plan(beyond=2, objections=(objection,)))
     assert status.flows == Counts(3, 1, 0, 2)
     assert conditions(status)["Upheld"][:2] == (UNKNOWN, Reason.LIMIT_EXCEEDED)
 

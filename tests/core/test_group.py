@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathcheck.core.group import group
 from pathcheck.model.findings import Judgement, Seen
-from pathcheck.model.firewall import Explanation, NearMiss, Rule
+from pathcheck.model.firewall import Explanation, NearMiss
+from pathcheck.model.rules import Rule
 from pathcheck.model.situation import Unavailable
 from pathcheck.model.words import Action, Direction, Observation, Prediction, Reason, Verdict
 from tests.builders import flow
 
 NEAR = NearMiss(
-    Rule("deny-https", "", Direction.INGRESS, 500, Action.DENY, ()), "l4", "deny-https denies tcp/443, but not tcp/80"
+    Rule("deny-https", "", Direction.INGRESS, 500, Action.DENY, ()),
+    ("port",),
+    "deny-https denies tcp/443, but not tcp/80",
 )
 
 

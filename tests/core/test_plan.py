@@ -11,7 +11,7 @@ from pathcheck.model.checks import NodeChoice, PathCheck, Requirement, ServiceCh
 from pathcheck.model.cluster import Service
 from pathcheck.model.firewall import Problem
 from pathcheck.model.flows import L4, Endpoint, Flow
-from pathcheck.model.plans import Asked, Obstacle, Plan, Witness
+from pathcheck.model.plans import Asked, Objection, Plan, Witness
 from pathcheck.model.probing import Cadence, Dial
 from pathcheck.model.words import Manner, Reason, Vantage
 from tests.builders import EVERY_NODE, TO_KUBE_DNS, check, flow, kube_dns, l4, nodes, pod, pods
@@ -175,8 +175,8 @@ HEADLESS = {("kube-system", "kube-dns"): Service("kube-system", "kube-dns", None
     ],
 )
 def test_what_cannot_be_used_names_its_field(of: PathCheck, reason: Reason, where: str, why: str) -> None:
-    """The obstacle holds the field's path and the reason."""
-    assert planned(of).obstacles == (Obstacle(reason, Problem(where, why)),)
+    """The objection holds the field's path and the reason."""
+    assert planned(of).objections == (Objection(reason, Problem(where, why)),)
 
 
 def test_pairs_beyond_the_limit_are_counted() -> None:
@@ -192,11 +192,11 @@ def test_a_missing_node_does_not_stop_the_others() -> None:
 
 
 def test_a_service_without_ready_endpoints_is_asked_but_not_dialled() -> None:
-    """It has no backend that could answer: an obstacle, and unmeasured flows."""
+    """It has no backend that could answer: an objection, and unmeasured flows."""
     services, _ = kube_dns()
     plan_ = plan(check(source=names("node-2"), to=TO_KUBE_DNS), nodes(), services, {}, pods())
     why = "Service kube-system/kube-dns has no ready endpoint behind udp/53"
-    assert plan_.obstacles == (Obstacle(Reason.NO_ENDPOINTS, Problem("spec.to.service", why)),)
+    assert plan_.objections == (Objection(Reason.NO_ENDPOINTS, Problem("spec.to.service", why)),)
     assert [(a.dial, a.trouble) for a in plan_.asked] == [(None, why)]
 
 
@@ -204,13 +204,13 @@ def test_a_headless_service_has_nothing_to_dial() -> None:
     """There is no virtual address."""
     plan_ = plan(check(to=TO_KUBE_DNS), nodes(), HEADLESS, {}, pods())
     why = "Service kube-system/kube-dns has no virtual address to dial: it is headless or an ExternalName"
-    assert plan_.obstacles == (Obstacle(Reason.SERVICE_WITHOUT_ADDRESS, Problem("spec.to.service", why)),)
+    assert plan_.objections == (Objection(Reason.SERVICE_WITHOUT_ADDRESS, Problem("spec.to.service", why)),)
 
 
 def test_a_spec_that_cannot_be_read_asks_nothing() -> None:
-    """Its problems are its obstacles."""
+    """Its problems are its objections."""
     problem = Problem("spec.traffic[0].port", "Input should be less than or equal to 65535")
-    assert planned(check(problems=(problem,))) == Plan(obstacles=(Obstacle(Reason.INVALID_SPEC, problem),))
+    assert planned(check(problems=(problem,))) == Plan(objections=(Objection(Reason.INVALID_SPEC, problem),))
 
 
 def test_the_same_choice_twice_needs_each_probe_once() -> None:

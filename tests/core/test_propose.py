@@ -10,7 +10,8 @@ from hypothesis import given
 
 from pathcheck.core.predict import predict
 from pathcheck.core.propose import propose
-from pathcheck.model.firewall import Fix, L4Match, PortRange, Rule
+from pathcheck.model.firewall import Fix
+from pathcheck.model.rules import L4Match, PortRange, Rule
 from pathcheck.model.words import Action, Direction, Prediction
 from tests.core.test_predict import rule_lists
 from tests.recordings import NODE_ACCOUNT, NODE_TAG, PROJECT, Raw, asked, entry, firewall, machine, recording, rule

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathcheck.core.predict import predict
-from pathcheck.model.firewall import Instance, Interface, L4Match, PortRange, Rule
+from pathcheck.model.machines import Instance, Interface
+from pathcheck.model.rules import L4Match, PortRange, Rule
 from pathcheck.model.words import Action, Direction, Prediction
 from pathcheck.wire.compute import NotARecording
 from pathcheck.wire.firewall_rules import firewall_of, revision_of

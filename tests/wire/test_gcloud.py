@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from ipaddress import ip_network
 
-from pathcheck.model.firewall import Fix, L4Match, PortRange, Rule
+from pathcheck.model.firewall import Fix
+from pathcheck.model.rules import L4Match, PortRange, Rule
 from pathcheck.model.words import Action, Direction
 from pathcheck.wire.gcloud import command
 

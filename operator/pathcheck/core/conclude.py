@@ -93,10 +93,10 @@ Draft = tuple[str, ConditionStatus, Reason, str]
 
 
 def _accepted(plan: Plan) -> Draft:
-    if not plan.obstacles:
+    if not plan.objections:
         return "Accepted", ConditionStatus.TRUE, Reason.ACCEPTED, "the spec can be used"
-    first = plan.obstacles[0]
-    more = f" (and {len(plan.obstacles) - 1} more)" if len(plan.obstacles) > 1 else ""
+    first = plan.objections[0]
+    more = f" (and {len(plan.objections) - 1} more)" if len(plan.objections) > 1 else ""
     return "Accepted", ConditionStatus.FALSE, first.reason, f"{first.problem}{more}"
 
 
@@ -144,7 +144,7 @@ def _upheld(check: PathCheck, plan: Plan, counts: Counts, findings: Sequence[Fin
             reason,
             f"{counts.unknown} of {counts.asked} flows unknown: {sentence}",
         )
-    if plan.obstacles:
+    if plan.objections:
         message = (
             f"all {counts.asked} flows that can be asked are as expected, but not all can be: {_accepted(plan)[3]}"
         )

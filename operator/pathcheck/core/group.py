@@ -55,7 +55,8 @@ def _key(judgement: Judgement, verdict: Verdict, reason: Reason) -> Key:
     explanation = judgement.explanation
     if reason in _BY_RULE:
         told = explanation.near_misses if reason not in _NO_NEAR_MISS else ()
-        nearest = told[0].rule.name if told else ""
+        # A rule that misses by two fields was hardly meant for the flow: it is told, but parts nothing.
+        nearest = told[0].rule.id if told and len(told[0].fields) == 1 else ""
         return (verdict, reason, (*explanation.decided_by, nearest))
     if reason is Reason.UNMEASURED:
         return (verdict, reason, (judgement.seen.detail,))

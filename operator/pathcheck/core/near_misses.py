@@ -1,68 +1,78 @@
-"""Which rules would have decided a side of a flow the other way, but for one field?
+"""Which rules would have decided a side of a flow the other way, but for one field, or two?
 
 Every field of every rule of the wished action is looked at, so that the answer is a rule somebody once wrote with this flow in mind,
-and the one field to look at. The remote range is always part of the sentence: the console's and gcloud's listings leave it out, and
-it is what nobody sees.
+and the field to look at. The remote range is always part of the sentence: the console's and gcloud's listings leave it out, and it is
+what nobody sees.
+
+With a bit set for each field that matched, "all but this one" is an intersection; only what comes out of it is looked at singly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import combinations
 
-from pathcheck.core.sides import YES, Side, l4_matches, local_matches, remote_matches, target_matches
-from pathcheck.model.firewall import Firewall, L4Match, NearMiss, Rule
+from pathcheck.core.places import Side
+from pathcheck.core.walk import Answer
+from pathcheck.model.firewall import NearMiss
 from pathcheck.model.flows import Address, Range
+from pathcheck.model.rules import L4Match, Rule
 from pathcheck.model.words import Action, Direction
 
 # Nearest first: a rule switched off was meant for this very flow; one for another protocol was hardly meant for it at all.
-_NEAREST_FIRST = ("disabled", "sourceRanges", "destinationRanges", "target", "priority", "port", "protocol")
+_NEAREST_FIRST = ("disabled", "sourceRanges", "destinationRanges", "target", "priority", "traffic")
 _MOST_SHOWN = 6
 # Hundreds of rules for other ports are of no interest, and a sentence for each would cost more than the walk.
-_MOST_MISSES = 16
+_MOST_MISSES = 8
+_MOST_COMPARED = 256
 
 
-def near_misses(side: Side, firewall: Firewall, wished: Action, decider: Rule | None) -> tuple[NearMiss, ...]:
-    """The 16 nearest, nearest first. `decider` is the rule that decided, None for an implied one."""
-    found = []
-    for rule in firewall.rules_in(side.network, side.direction):
-        if rule.action is not wished or rule.cannot_tell:
-            continue
-        # The second field that is missed ends the look: most rules miss several, and there may be thousands.
-        missed = list(islice(_missed(rule, side, decider), 2))
-        if len(missed) == 1:
-            (field,) = missed
-            distance = (_NEAREST_FIRST.index(field), _gap(rule, side, field), rule.priority, rule.name)
-            found.append((distance, rule))
-    nearest = sorted(found, key=lambda pair: pair[0])[:_MOST_MISSES]
-    return tuple(
-        NearMiss(rule, field, _sentence(rule, side, field, decider))
-        for (rank, *_), rule in nearest
-        for field in [_NEAREST_FIRST[rank]]
-    )
-
-
-def _missed(rule: Rule, side: Side, decider: Rule | None) -> Iterator[str]:
-    """The fields that kept the rule from deciding, those first that cost little to see."""
+def near_misses(side: Side, answer: Answer, wished: Action) -> tuple[NearMiss, ...]:
+    """The 8 nearest, nearest first: those that miss one field before those that miss two."""
+    index = side.index
     remote, local = _range_fields(side.direction)
-    if rule.disabled:
-        yield "disabled"
-    if l4_matches(rule, side) is not YES:
-        yield "port" if any(e.protocol == side.l4.protocol for e in rule.l4) else "protocol"
-    if not target_matches(rule, side):
-        yield "target"
-    if decider is not None and not _asked_before(rule, decider):
-        yield "priority"
-    if not local_matches(rule, side):
-        yield local
-    if not remote_matches(rule, side):
-        yield remote
+    matched = {
+        "disabled": ~index.disabled,
+        "target": side.target.sure,
+        "priority": answer.asked,
+        "traffic": side.traffic.sure,
+        local: side.near.sure,
+        remote: side.far.sure,
+    }
+    candidates = index.doing[wished] & ~index.unsure & (index.in_force | index.disabled)
+    found: list[NearMiss] = []
+    for many in (1, 2):
+        for missed in combinations(_NEAREST_FIRST, many):
+            bits = candidates
+            for field, holds in matched.items():
+                bits &= ~holds if field in missed else holds
+            near = sorted(
+                _some(side.index.rules, bits), key=lambda rule: (*_gaps(rule, side, missed), rule.priority, rule.id)
+            )
+            found += [_near_miss(rule, missed, side, answer) for rule in near[: _MOST_MISSES - len(found)]]
+            if len(found) == _MOST_MISSES:
+                return tuple(found)
+    return tuple(found)
 
 
-def _asked_before(rule: Rule, decider: Rule) -> bool:
-    if rule.priority != decider.priority:
-        return rule.priority < decider.priority
-    return rule.action is Action.DENY
+def _some(rules: Sequence[Rule], bits: int) -> Iterator[Rule]:
+    for _ in range(_MOST_COMPARED):
+        if not bits:
+            return
+        low = bits & -bits
+        yield rules[low.bit_length() - 1]
+        bits ^= low
+
+
+def _near_miss(rule: Rule, missed: Sequence[str], side: Side, answer: Answer) -> NearMiss:
+    return NearMiss(rule, tuple(_spelt(rule, field, side) for field in missed), _sentence(rule, side, missed, answer))
+
+
+def _spelt(rule: Rule, field: str, side: Side) -> str:
+    """The field's name: `traffic` is the port where the protocol is one of the rule's, else the protocol."""
+    if field != "traffic":
+        return field
+    return "port" if any(entry.protocol == side.l4.protocol for entry in rule.l4) else "protocol"
 
 
 def _range_fields(direction: Direction) -> tuple[str, str]:
@@ -71,24 +81,23 @@ def _range_fields(direction: Direction) -> tuple[str, str]:
     return fields if direction is Direction.INGRESS else (fields[1], fields[0])
 
 
-def _gap(rule: Rule, side: Side, field: str) -> int:
+def _gaps(rule: Rule, side: Side, missed: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    return tuple(_gap(rule, side, field) for field in missed)
+
+
+def _gap(rule: Rule, side: Side, field: str) -> tuple[int, int]:
     """How far off the missed field is, comparable for rules that miss the same field."""
     remote, local = _range_fields(side.direction)
-    if field == "port" and side.l4.port is not None:
-        return min(
-            (
-                max(ports.first - side.l4.port, side.l4.port - ports.last)
-                for e in rule.l4
-                if e.protocol == side.l4.protocol
-                for ports in e.ports
-            ),
-            default=0,
-        )
+    if field == "traffic":
+        ports = [p for e in rule.l4 if e.protocol == side.l4.protocol for p in e.ports]
+        if side.l4.port is None or not ports:
+            return (0 if ports else 1), 0
+        return 0, min(max(p.first - side.l4.port, side.l4.port - p.last) for p in ports)
     if field == remote:
-        return min((_bits_off(side.remote_address, r) for r in rule.remote_ranges), default=129)
+        return 0, min((_bits_off(side.remote_address, r) for r in rule.remote_ranges), default=129)
     if field == local:
-        return min((_bits_off(side.local_address, r) for r in rule.local_ranges), default=129)
-    return 0
+        return 0, min((_bits_off(side.local_address, r) for r in rule.local_ranges), default=129)
+    return 0, 0
 
 
 def _bits_off(address: Address, range_: Range) -> int:
@@ -98,42 +107,55 @@ def _bits_off(address: Address, range_: Range) -> int:
     return (int(address) ^ int(range_.network_address)).bit_length()
 
 
-def _sentence(rule: Rule, side: Side, field: str, decider: Rule | None) -> str:
+def _sentence(rule: Rule, side: Side, missed: Sequence[str], answer: Answer) -> str:
     verb = "admits" if rule.action is Action.ALLOW else "denies"
-    says = f"{rule.name} ({rule.priority}) {verb}"
-    inward = side.direction is Direction.INGRESS
-    far = f"{'from' if inward else 'to'} {remote_of(rule)}"
+    way = "from" if side.direction is Direction.INGRESS else "to"
+    remote, _ = _range_fields(side.direction)
+    what = l4_of(rule.l4) if "traffic" in missed else str(side.l4)
+    # The range that is missed is named where it is said to be missed.
+    far = "" if remote in missed else f" {way} {remote_of(rule)}"
+    says = f"{rule.spoken} ({rule.priority})" if not rule.policy else rule.spoken
+    return f"{says} {verb} {what}{far}, but {' and '.join(_but(rule, side, field, answer) for field in missed)}"
+
+
+def _but(rule: Rule, side: Side, field: str, answer: Answer) -> str:
     remote, local = _range_fields(side.direction)
-    if field in ("port", "protocol"):
-        return f"{says} {l4_of(rule.l4)} {far}, but not {side.l4}"
+    if field == "traffic":
+        return f"not {side.l4}"
     if field == remote:
-        return f"{says} {side.l4}, but {_not_remote(rule, side)}"
+        return _not_remote(rule, side)
     if field == local:
-        return f"{says} {side.l4} {far}, but {side.local_address} is not in {listed(rule.local_ranges)}"
+        return f"{side.local_address} is not in {listed(rule.local_ranges)}"
     if field == "target":
-        return f"{says} {side.l4} {far}, but only for machines with {target_of(rule)}, and {side.local.name} has {_own(rule, side)}"
+        return f"only for machines with {target_of(rule)}, and {side.local.name} has {_own(rule, side)}"
     if field == "disabled":
-        return f"{says} {side.l4} {far}, but is disabled"
-    assert decider is not None  # only a rule has a priority to be beaten by
-    return f"{says} {side.l4} {far}, but {decider.name} ({decider.priority}) is asked first"
+        return "is disabled"
+    before = answer.rules or answer.handed_on
+    return f"{before[0].spoken} ({before[0].priority}) is asked first" if before else "is not asked"
 
 
 def _not_remote(rule: Rule, side: Side) -> str:
-    tags = rule.remote_tags | rule.remote_service_accounts
+    tags = rule.remote_tags | rule.remote_service_accounts | rule.remote_secure_tags
     outside = f"{side.remote_address} is not in {listed(rule.remote_ranges)}"
     if not tags:
         return outside
     named = listed(sorted(tags))
-    if side.remote is not None and tags & (side.remote.tags | side.remote.service_accounts):
+    own = side.remote
+    if own is not None and tags & (own.tags | own.service_accounts | (own.secure_tags or frozenset())):
         # The classic trap: the pod's node has the tag, but only its primary address carries it.
-        carried = f"{named} holds for {side.remote.name}'s own address, not for its pods: {side.remote_address}"
+        carried = f"{named} holds for {own.name}'s own address, not for its pods: {side.remote_address}"
     else:
         carried = f"{side.remote_address} does not carry {named}"
     return f"{outside} and {carried}" if rule.remote_ranges else carried
 
 
 def _own(rule: Rule, side: Side) -> str:
-    return listed(sorted(side.local.tags if rule.target_tags else side.local.service_accounts)) or "none"
+    machine = side.local
+    if rule.target_tags:
+        return listed(sorted(machine.tags)) or "none"
+    if rule.target_service_accounts:
+        return listed(sorted(machine.service_accounts)) or "none"
+    return "unknown ones" if machine.secure_tags is None else listed(sorted(machine.secure_tags)) or "none"
 
 
 def l4_of(entries: Sequence[L4Match]) -> str:
@@ -143,17 +165,18 @@ def l4_of(entries: Sequence[L4Match]) -> str:
 
 def remote_of(rule: Rule) -> str:
     """Ranges, tags and service accounts of the remote side, the ranges first."""
-    tags = [f"tag {t}" for t in sorted(rule.remote_tags)] + [
-        f"account {a}" for a in sorted(rule.remote_service_accounts)
-    ]
-    return listed([*rule.remote_ranges, *tags]) or "anywhere"
+    tags = [f"tag {t}" for t in sorted(rule.remote_tags | rule.remote_secure_tags)]
+    accounts = [f"account {a}" for a in sorted(rule.remote_service_accounts)]
+    return listed([*rule.remote_ranges, *tags, *accounts]) or "anywhere"
 
 
 def target_of(rule: Rule) -> str:
     """`tag a, b` or `service account c`."""
     if rule.target_tags:
         return f"tag {listed(sorted(rule.target_tags))}"
-    return f"service account {listed(sorted(rule.target_service_accounts))}"
+    if rule.target_service_accounts:
+        return f"service account {listed(sorted(rule.target_service_accounts))}"
+    return f"secure tag {listed(sorted(rule.target_secure_tags))}"
 
 
 def listed(things: Iterable[object]) -> str:

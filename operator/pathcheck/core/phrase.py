@@ -6,8 +6,11 @@ from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
 
 from pathcheck.core.near_misses import l4_of, listed, remote_of
-from pathcheck.model.firewall import Explanation, Firewall, Interface
+from pathcheck.core.walk import spoken_of
+from pathcheck.model.firewall import Explanation, Firewall
 from pathcheck.model.flows import Endpoint, Flow, Range
+from pathcheck.model.machines import Interface
+from pathcheck.model.rules import Rule
 from pathcheck.model.words import Direction, Prediction
 
 
@@ -18,28 +21,38 @@ def describe(flows: Sequence[Flow], explanation: Explanation, firewall: Firewall
     """
     if explanation.prediction in (Prediction.UNDETERMINED, Prediction.INSPECTED):
         return explanation.why
+    rules = [rule for name in explanation.decided_by if (rule := firewall.rule(name)) is not None]
     names = [name.removeprefix("firewall:") for name in explanation.decided_by]
-    rules = [rule for name in names if (rule := firewall.rule(name)) is not None]
     nearest = f"; nearest: {explanation.near_misses[0].sentence}" if explanation.near_misses else ""
+    way = "to" if explanation.direction is Direction.EGRESS else "from"
     if explanation.prediction is Prediction.PERMITTED:
         outside = [f.destination for f in flows if f.destination.instance is None]
         # A VIP or a forgotten machine would read as a way that is open, where only its sender was asked.
         half = f"; no recorded machine has {outside[0].address}, only the sender's rules were asked" if outside else ""
         if not rules:
             return f"permitted by {', '.join(names)}{half if explanation.direction else ''}"
-        way = "to" if explanation.direction is Direction.EGRESS else "from"
-        admits = " and ".join(
-            f"firewall rule {r.name} ({r.priority}) admits {l4_of(r.l4)} {way} {remote_of(r)}" for r in rules
-        )
+        admits = " and ".join(f"{_with_place(r)} admits {l4_of(r.l4)} {way} {remote_of(r)}" for r in rules)
         return f"{admits}{half}"
+    behind = _behind(explanation)
     if not rules:
         l4s = ", ".join(map(str, sorted({f.l4 for f in flows})))
         ranges = listed(_ranges(flows, firewall, sources))
-        return f"blocked by {', '.join(names)}: no rule admits {ranges} → {l4s} {_targets(flows, firewall)}{nearest}"
+        missing = f"no rule admits {ranges} → {l4s} {_targets(flows, firewall)}"
+        return f"blocked by {', '.join(names)}: {missing}{behind}{nearest}"
     rule = rules[0]
-    way = "to" if explanation.direction is Direction.EGRESS else "from"
+    number = f" (priority {rule.priority})" if not rule.policy else ""
     denies = f"denies {l4_of(rule.l4)} {way} {remote_of(rule)}"
-    return f"blocked by firewall rule {rule.name} (priority {rule.priority}), which {denies}{nearest}"
+    return f"blocked by {spoken_of(rule)}{number}, which {denies}{behind}{nearest}"
+
+
+def _with_place(rule: Rule) -> str:
+    return spoken_of(rule) if rule.policy else f"{spoken_of(rule)} ({rule.priority})"
+
+
+def _behind(explanation: Explanation) -> str:
+    """Who takes the first obstacle away must not have to come again for the next."""
+    others = [o.name.removeprefix("firewall:") for o in explanation.obstacles if o.name not in explanation.decided_by]
+    return f"; also in the way: {listed(others)}" if others else ""
 
 
 def range_of(endpoint: Endpoint, firewall: Firewall) -> Range:

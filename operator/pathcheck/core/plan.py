@@ -14,7 +14,7 @@ from pathcheck.model.checks import NodeChoice, PathCheck, Requirement, ServiceCh
 from pathcheck.model.cluster import Backend, Node, ProbePod, Service
 from pathcheck.model.firewall import Problem
 from pathcheck.model.flows import L4, Address, Endpoint, Flow
-from pathcheck.model.plans import Asked, Obstacle, Plan, Witness
+from pathcheck.model.plans import Asked, Objection, Plan, Witness
 from pathcheck.model.probing import Dial
 from pathcheck.model.words import Manner, Reason, Vantage
 
@@ -35,30 +35,30 @@ def plan(
     backends: Mapping[tuple[str, str], tuple[Backend, ...]],
     pods: Mapping[str, ProbePod],
 ) -> Plan:
-    """Total: whatever is wrong with the spec comes back as obstacles beside what can still be asked."""
+    """Total: whatever is wrong with the spec comes back as objections beside what can still be asked."""
     if check.problems:
-        return Plan(obstacles=tuple(Obstacle(Reason.INVALID_SPEC, problem) for problem in check.problems))
-    sources, obstacles = _choose(check.source, "spec.from.nodes", nodes)
+        return Plan(objections=tuple(Objection(Reason.INVALID_SPEC, problem) for problem in check.problems))
+    sources, objections = _choose(check.source, "spec.from.nodes", nodes)
     if isinstance(check.to, ServiceChoice):
         rest = _to_service(check, check.to, sources, nodes, services, backends, pods)
     else:
         rest = _to_nodes(check, check.to, sources, nodes, pods)
-    return Plan(rest.asked, rest.beyond, obstacles + rest.obstacles, rest.nodes, tuple(sources))
+    return Plan(rest.asked, rest.beyond, objections + rest.objections, rest.nodes, tuple(sources))
 
 
 def _to_nodes(
     check: PathCheck, to: NodeChoice, sources: list[str], nodes: Mapping[str, Node], pods: Mapping[str, ProbePod]
 ) -> Plan:
-    targets, obstacles = _choose(to, "spec.to.nodes", nodes)
+    targets, objections = _choose(to, "spec.to.nodes", nodes)
     count = len(sources) * len(targets) - len(set(sources) & set(targets))
     if not count and sources and targets:
         problem = Problem("spec.to.nodes", "chooses only the node that spec.from.nodes chooses; a path needs two")
-        obstacles += (Obstacle(Reason.NO_NODES_SELECTED, problem),)
+        objections += (Objection(Reason.NO_NODES_SELECTED, problem),)
     most, too_many = _limit(count, check)
     pairs = list(islice(((a, b) for a in sources for b in targets if a != b), most))
     asked = tuple(_pair(check, l4, nodes[a], nodes[b], pods) for a, b in pairs for l4 in check.traffic)
     beyond = (count - len(pairs)) * len(check.traffic)
-    return Plan(asked, beyond, obstacles + too_many, frozenset(node for pair in pairs for node in pair))
+    return Plan(asked, beyond, objections + too_many, frozenset(node for pair in pairs for node in pair))
 
 
 def _pair(check: PathCheck, l4: L4, source: Node, target: Node, pods: Mapping[str, ProbePod]) -> Asked:
@@ -88,14 +88,14 @@ def _to_service(
     service = services.get((to.namespace, to.name))
     if service is None:
         problem = Problem("spec.to.service", f"Service {to.namespace}/{to.name} does not exist")
-        return Plan(obstacles=(Obstacle(Reason.SERVICE_NOT_FOUND, problem),))
+        return Plan(objections=(Objection(Reason.SERVICE_NOT_FOUND, problem),))
     if service.cluster_ip is None:
         problem = Problem(
             "spec.to.service", f"Service {service} has no virtual address to dial: it is headless or an ExternalName"
         )
-        return Plan(obstacles=(Obstacle(Reason.SERVICE_WITHOUT_ADDRESS, problem),))
+        return Plan(objections=(Objection(Reason.SERVICE_WITHOUT_ADDRESS, problem),))
     behind = backends.get((to.namespace, to.name), ())
-    most, obstacles = _limit(len(sources), check)
+    most, objections = _limit(len(sources), check)
     beyond = max(0, len(sources) - most)
     sources = sources[:most]
     asked: list[Asked] = []
@@ -105,12 +105,12 @@ def _to_service(
         if port is None:
             has = ", ".join(str(p.l4) for p in service.ports)
             problem = Problem(f"spec.traffic[{index}]", f"Service {service} has no port {l4}; it has {has}")
-            obstacles += (Obstacle(Reason.PORT_NOT_FOUND, problem),)
+            objections += (Objection(Reason.PORT_NOT_FOUND, problem),)
             continue
         targets = [(b, p.l4) for b in behind for p in b.ports if p.name == port.name and p.l4.protocol == l4.protocol]
         if not targets:
             problem = Problem("spec.to.service", f"Service {service} has no ready endpoint behind {l4}")
-            obstacles += (Obstacle(Reason.NO_ENDPOINTS, problem),)
+            objections += (Objection(Reason.NO_ENDPOINTS, problem),)
         witnesses = tuple(_witnesses(check, l4, targets, nodes))
         witnesses_needed.update(w.node for w in witnesses)
         virtual = Endpoint(service.cluster_ip, str(service))
@@ -130,7 +130,7 @@ def _to_service(
                     trouble=trouble,
                 )
             )
-    return Plan(tuple(asked), beyond * len(check.traffic), obstacles, frozenset(sources) | witnesses_needed)
+    return Plan(tuple(asked), beyond * len(check.traffic), objections, frozenset(sources) | witnesses_needed)
 
 
 def _witnesses(
@@ -177,7 +177,7 @@ def _trouble(node: Node, pods: Mapping[str, ProbePod]) -> str:
     return ""
 
 
-def _limit(count: int, check: PathCheck) -> tuple[int, tuple[Obstacle, ...]]:
+def _limit(count: int, check: PathCheck) -> tuple[int, tuple[Objection, ...]]:
     """How many of so many pairs are measured, and what stands against the rest."""
     affordable = MAX_FLOWS // len(check.traffic)
     most = min(check.limit, affordable)
@@ -187,13 +187,13 @@ def _limit(count: int, check: PathCheck) -> tuple[int, tuple[Obstacle, ...]]:
     if affordable < check.limit:
         field, limit = "spec.traffic", f"with {len(check.traffic)} entries a check measures at most {affordable}"
     problem = Problem(field, f"{count} pairs are asked, {limit}: {count - most} are not measured")
-    return most, (Obstacle(Reason.LIMIT_EXCEEDED, problem),)
+    return most, (Objection(Reason.LIMIT_EXCEEDED, problem),)
 
 
-def _choose(choice: NodeChoice, field: str, nodes: Mapping[str, Node]) -> tuple[list[str], tuple[Obstacle, ...]]:
+def _choose(choice: NodeChoice, field: str, nodes: Mapping[str, Node]) -> tuple[list[str], tuple[Objection, ...]]:
     if choice.names:
         missing = tuple(
-            Obstacle(Reason.NODE_NOT_FOUND, Problem(f"{field}.names[{index}]", f"node {name} does not exist"))
+            Objection(Reason.NODE_NOT_FOUND, Problem(f"{field}.names[{index}]", f"node {name} does not exist"))
             for index, name in enumerate(choice.names)
             if name not in nodes
         )
@@ -201,7 +201,7 @@ def _choose(choice: NodeChoice, field: str, nodes: Mapping[str, Node]) -> tuple[
     chosen = sorted(name for name, node in nodes.items() if _selected(choice, node.labels))
     if chosen:
         return chosen, ()
-    return [], (Obstacle(Reason.NO_NODES_SELECTED, Problem(f"{field}.selector", "selects no node")),)
+    return [], (Objection(Reason.NO_NODES_SELECTED, Problem(f"{field}.selector", "selects no node")),)
 
 
 def _selected(choice: NodeChoice, labels: Mapping[str, str]) -> bool:

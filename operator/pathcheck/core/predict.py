@@ -1,12 +1,14 @@
 """What would the firewall do with the first packet of a flow, and which rule says so?
 
 A packet between two machines is asked about twice: by the sender's egress rules, then by the receiver's ingress rules, each those of
-the interface's own network. Both must permit it; an end that is no machine of these networks has no rules
-(https://cloud.google.com/firewall/docs/firewalls). On each side the walk is
+the interface's own network and region. Both must permit it; an end that is no machine of these networks has no rules
+(https://cloud.google.com/firewall/docs/firewalls). On each side the rules are asked in this order
+(https://cloud.google.com/firewall/docs/firewall-policies-rule-eval-order), where goto_next leaves its policy:
 
-    policies before the VPC rules ─▶ VPC rules: by priority, deny before allow ─▶ policies after them ─▶ implied: deny in, allow out
+    hierarchical policies ─▶ system policies ─▶ VPC rules ─▶ global ─▶ regional network policies ─▶ implied: deny in, allow out
+                                             (with BEFORE_CLASSIC_FIREWALL the VPC rules after both network policies)
 
-and what cannot be judged where it could decide makes that side undetermined. A side that blocks decides whatever the other comes to.
+What cannot be judged where it could decide makes that side undetermined. A side that blocks decides whatever the other comes to.
 
 Sources are matched by address; tags and service accounts of a source hold for its interface's primary addresses only, never for pods
 (https://cloud.google.com/vpc/docs/alias-ip#firewalls), those of a target for everything that its interface receives and sends.
@@ -14,27 +16,28 @@ Sources are matched by address; tags and service accounts of a source hold for i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from ipaddress import ip_address
-from itertools import groupby
 
 from pathcheck.core.near_misses import near_misses
-from pathcheck.core.sides import MAYBE, NO, YES, Match, Place, Side, matches, place_of, undetermined
-from pathcheck.model.firewall import Explanation, Firewall, Rule
+from pathcheck.core.obstacles import obstacles
+from pathcheck.core.places import Nowhere, Place, place_of, side_of
+from pathcheck.core.walk import matches, walk
+from pathcheck.model.firewall import Explanation, Firewall, Obstacle
 from pathcheck.model.flows import Flow
 from pathcheck.model.words import Action, Direction, Prediction
 
 # https://cloud.google.com/firewall/docs/firewalls#alwaysallowed
 METADATA_SERVERS = frozenset({ip_address("169.254.169.254"), ip_address("fd20:ce::254")})
-# The implied rules' own priority; the API advises against using it, and does not say how an allow rule there ties with implied deny.
-LOWEST_PRIORITY = 65535
-_COMES_TO = {Action.ALLOW: Prediction.PERMITTED, Action.DENY: Prediction.BLOCKED}
+_OPPOSITE = {Prediction.BLOCKED: Action.ALLOW, Prediction.PERMITTED: Action.DENY}
+# A side that blocks is enough; what cannot be told outweighs what a proxy will decide.
+_WORST_FIRST = (Prediction.BLOCKED, Prediction.UNDETERMINED, Prediction.INSPECTED)
 
 
 def predict(flow: Flow, firewall: Firewall) -> Explanation:
-    """The prediction, its deciders and, for the opposite answer, the near misses. Total: what it cannot tell is undetermined.
+    """The prediction, its deciders, every obstacle and, for the opposite answer, the near misses.
 
-    A tcp, udp or sctp flow without a port stands for every port: where rules for some ports differ it is undetermined.
+    Total: what it cannot tell is undetermined. A tcp, udp or sctp flow without a port stands for every port: where rules for some
+    ports differ it is undetermined.
 
     Each flow is worked out once for each firewall: an operator asks the same ones at every look, and every look is on the way from
     a packet to a verdict.
@@ -47,146 +50,78 @@ def predict(flow: Flow, firewall: Firewall) -> Explanation:
 
 def _predict(flow: Flow, firewall: Firewall) -> Explanation:
     if {flow.source.address, flow.destination.address} & METADATA_SERVERS:
-        return Explanation(Prediction.PERMITTED, ("always-allowed:metadata",))
+        return _permitted("always-allowed:metadata")
     if flow.source.address.version != flow.destination.address.version:
-        return undetermined("undecided:addresses", "its addresses are of different families")
+        return _undetermined(Nowhere("addresses", "its addresses are of different families"))
     sender, receiver = place_of(flow.source, firewall), place_of(flow.destination, firewall)
-    if flow.source.instance is not None and flow.source.instance == flow.destination.instance:
-        # Names are unique in a zone only: of two machines of one name, each end's must be known.
-        if isinstance(sender, Place) and isinstance(receiver, Place):
-            same = sender.instance == receiver.instance
-        else:
-            same = len(firewall.machines(flow.source.instance)) <= 1
-        if same:
-            return Explanation(Prediction.PERMITTED, ("same-vm",), "its packets do not leave the machine")
+    if _same_machine(flow, sender, receiver, firewall):
+        return _permitted("same-vm", "its packets do not leave the machine")
     if sender is None and receiver is None:
-        return undetermined("undecided:instance", "neither end is a machine of these networks")
-    answers = [
-        _answer(Direction.EGRESS, flow, sender, receiver, firewall),
-        _answer(Direction.INGRESS, flow, receiver, sender, firewall),
-    ]
-    asked = [answer for answer in answers if answer is not None]
-    for worst in (Prediction.BLOCKED, Prediction.UNDETERMINED):
-        for answer in asked:
-            if answer.prediction is worst:
-                return answer
-    misses = [miss for answer in asked for miss in answer.near_misses]
-    last = asked[-1]
-    return Explanation(Prediction.PERMITTED, last.decided_by, last.why, tuple(misses), last.direction)
+        return _undetermined(Nowhere("instance", "neither end is a machine of these networks"))
+    out = _answer(Direction.EGRESS, flow, sender, receiver, firewall)
+    if out is not None and out.prediction is Prediction.BLOCKED:
+        # Whoever mends this side meets the other one next.
+        beyond = _answer(Direction.INGRESS, flow, receiver, sender, firewall)
+        return _whole(out, out, None, (*out.obstacles, *(beyond.obstacles if beyond else ())))
+    into = _answer(Direction.INGRESS, flow, receiver, sender, firewall)
+    sides = [side for side in (out, into) if side is not None]
+    every = tuple(obstacle for side in sides for obstacle in side.obstacles)
+    for worst in _WORST_FIRST:
+        for side in sides:
+            if side.prediction is worst:
+                return _whole(side, out, into, every)
+    misses = tuple(miss for side in sides for miss in side.near_misses)
+    last = _whole(sides[-1], out, into, every)
+    return Explanation(last.prediction, last.decided_by, last.why, misses, last.direction, last.egress, last.ingress)
+
+
+def _same_machine(
+    flow: Flow, sender: Place | Nowhere | None, receiver: Place | Nowhere | None, firewall: Firewall
+) -> bool:
+    if flow.source.instance is None or flow.source.instance != flow.destination.instance:
+        return False
+    # Names are unique in a zone only: of two machines of one name, each end's must be known.
+    if isinstance(sender, Place) and isinstance(receiver, Place):
+        return sender.instance == receiver.instance
+    return len(firewall.machines(flow.source.instance)) <= 1
 
 
 def _answer(
-    direction: Direction,
-    flow: Flow,
-    local: Place | Explanation | None,
-    remote: Place | Explanation | None,
-    firewall: Firewall,
+    direction: Direction, flow: Flow, local: Place | Nowhere | None, remote: Place | Nowhere | None, firewall: Firewall
 ) -> Explanation | None:
     """What one side says; None for a side without rules."""
-    if local is None or isinstance(local, Explanation):
-        return local
-    side = _side(direction, flow, local, remote)
-    prediction, names, why, decider = _walk(side, firewall)
-    opposite = {Prediction.BLOCKED: Action.ALLOW, Prediction.PERMITTED: Action.DENY}.get(prediction)
-    misses = near_misses(side, firewall, opposite, decider) if opposite is not None else ()
-    return Explanation(prediction, names, why, misses, direction)
-
-
-def _side(direction: Direction, flow: Flow, local: Place, remote: Place | Explanation | None) -> Side:
-    inward = direction is Direction.INGRESS
-    known = remote if isinstance(remote, Place) else None
-    address = (flow.source if inward else flow.destination).address
-    # Only a primary address carries its machine's tags, and only to rules of the same network.
-    tagged = (
-        known is not None
-        and known.interface.network == local.interface.network
-        and any(address in r for r in known.interface.primary)
-    )
-    return Side(
-        direction=direction,
-        l4=flow.l4,
-        network=local.interface.network,
-        region=local.interface.region,
-        local_address=(flow.destination if inward else flow.source).address,
-        local=local.instance,
-        remote_address=address,
-        remote=known.instance if known is not None else None,
-        remote_tagged=tagged,
-    )
-
-
-Answer = tuple[Prediction, tuple[str, ...], str, Rule | None]
-
-
-def _walk(side: Side, firewall: Firewall) -> Answer:
-    before, after = _policies(side, firewall)
-    if before:
-        return before
-    unsure: list[Rule] = []
-    decided = None
-    about = (
-        (rule, match)
-        for rule in firewall.rules_in(side.network, side.direction)
-        if not rule.disabled and (match := matches(rule, side)) is not NO
-    )
-    for _, tied in groupby(about, key=lambda found: found[0].priority):
-        decided = _decide(side, list(tied), unsure)
-        if decided:
-            break
-    answer = decided or after or _implied(side.direction)
-    for rule in unsure:
-        # A rule for some of the asked ports changes nothing if the others come to the same.
-        if rule.cannot_tell or _COMES_TO[rule.action] is not answer[0]:
-            why = rule.cannot_tell or f"it decides for some ports of {side.l4} only"
-            return _undecided(
-                f"firewall:{rule.name}", f"firewall rule {rule.name} could decide it, but cannot be judged: {why}"
-            )
-    return answer
-
-
-def _implied(direction: Direction) -> Answer:
-    if direction is Direction.INGRESS:
-        return Prediction.BLOCKED, ("implied-deny-ingress",), "no rule admits it", None
-    return Prediction.PERMITTED, ("implied-allow-egress",), "no rule denies it", None
-
-
-def _decide(side: Side, found: Sequence[tuple[Rule, Match]], unsure: list[Rule]) -> Answer | None:
-    """The decision at one priority: one deny is enough, and between several allows there is no order.
-
-    What could have decided before it, and cannot be told, is added to `unsure`.
-    """
-    sure = [rule for rule, match in found if match is YES]
-    denies = [rule for rule in sure if rule.action is Action.DENY]
-    if denies:
-        return Prediction.BLOCKED, (f"firewall:{denies[0].name}",), f"{denies[0].name} denies it", denies[0]
-    unsure += [rule for rule, match in found if match is MAYBE]
-    if not sure:
+    if local is None:
         return None
-    if sure[0].priority == LOWEST_PRIORITY and side.direction is Direction.INGRESS:
-        why = f"firewall rule {sure[0].name} ties with the implied deny at priority {LOWEST_PRIORITY}"
-        return _undecided(f"firewall:{sure[0].name}", why)
-    return Prediction.PERMITTED, tuple(f"firewall:{r.name}" for r in sure), f"{sure[0].name} admits it", sure[0]
+    if isinstance(local, Nowhere):
+        return _undetermined(local)
+    side = side_of(direction, flow, local, remote, firewall)
+    found = matches(side.index, side.target, side.near, side.far, side.traffic)
+    answer = walk(side.index, direction, found)
+    wished = _OPPOSITE.get(answer.prediction)
+    misses = near_misses(side, answer, wished) if wished is not None else ()
+    return Explanation(
+        answer.prediction, answer.names, answer.why, misses, direction, obstacles=obstacles(side, found, answer)
+    )
 
 
-def _policies(side: Side, firewall: Firewall) -> tuple[Answer | None, Answer | None]:
-    """What the policies asked before and after the VPC rules leave open."""
-    relevant = [
-        p
-        for p in firewall.policies
-        if side.direction in p.directions and p.network in ("", side.network) and p.region in ("", side.region)
-    ]
-    found: list[Answer | None] = [None, None]
-    for policy in reversed(relevant):
-        if policy.unread:
-            answer = _undecided("policies", f"not all rules and policies are known: {policy.unread}")
-        else:
-            answer = _undecided(
-                f"policy:{policy.name}",
-                f"firewall policy {policy.name} could decide it, and policies are not evaluated yet",
-            )
-        found[0 if policy.before_rules else 1] = answer
-    return found[0], found[1]
+def _whole(
+    decisive: Explanation, out: Explanation | None, into: Explanation | None, every: tuple[Obstacle, ...]
+) -> Explanation:
+    return Explanation(
+        decisive.prediction,
+        decisive.decided_by,
+        decisive.why,
+        decisive.near_misses,
+        decisive.direction,
+        out.decided_by if out is not None else (),
+        into.decided_by if into is not None else (),
+        every,
+    )
 
 
-def _undecided(name: str, why: str) -> Answer:
-    return Prediction.UNDETERMINED, (f"undecided:{name}",), why, None
+def _permitted(name: str, why: str = "") -> Explanation:
+    return Explanation(Prediction.PERMITTED, (name,), why, egress=(name,), ingress=(name,))
+
+
+def _undetermined(where: Nowhere) -> Explanation:
+    return Explanation(Prediction.UNDETERMINED, (f"undecided:{where.name}",), where.why)

@@ -40,7 +40,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Obstacle:
+class Objection:
     """Why (a part of) a spec cannot be used, with the field's path."""
 
     reason: Reason
@@ -53,6 +53,6 @@ class Plan:
 
     asked: tuple[Asked, ...] = ()
     beyond: int = 0
-    obstacles: tuple[Obstacle, ...] = ()
+    objections: tuple[Objection, ...] = ()
     nodes: frozenset[str] = frozenset()
     sources: tuple[str, ...] = ()

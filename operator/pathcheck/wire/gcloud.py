@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 
-from pathcheck.model.firewall import Fix, L4Match, Rule
+from pathcheck.model.firewall import Fix
 from pathcheck.model.flows import PROTOCOL_NAMES
+from pathcheck.model.rules import L4Match, Rule
 from pathcheck.model.words import Direction
 from pathcheck.wire.compute import network_owner
 
