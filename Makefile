@@ -52,8 +52,8 @@ demo: venv ## break a real cluster and see the sentence (LAB=kind: on kind)
 picture: venv ## run the demo and put what it printed into the README
 	$(BIN)/python -m e2e.picture
 
-bench: venv ## ratios against a baseline measured in the same run
-	$(BIN)/python -m benchmarks
+bench: venv ## ratios against baselines of the same run; PART=engine needs no root
+	$(BIN)/python -m benchmarks $(PART)
 
 lab-up: venv ## a real cluster in network namespaces (root); LAB_NODES=3
 	$(BIN)/python -m e2e.lab up

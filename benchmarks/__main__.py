@@ -1,4 +1,7 @@
-"""`make bench`: brings up the lab, measures, prints, writes docs/benchmarks.md, takes the lab down. About ten minutes."""
+"""`make bench`: measures the engine, then brings up the lab, measures, prints, writes docs/benchmarks.md, takes the lab down.
+
+About twelve minutes; `python -m benchmarks engine` is the first two of them, and needs neither root nor the lab.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from benchmarks import cost, outage
+from benchmarks import cost, engine, outage
 from benchmarks.figures import Figure, page, show
 from e2e import compute, install
 from e2e.lab.lifecycle import completed
@@ -24,19 +27,35 @@ console = Console(width=110, highlight=False)
 def main() -> None:
     """All of it; LAB_NODES as for `make lab-up`."""
     words = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    words.add_argument("part", nargs="?", choices=("engine", "lab"), help="one of the two (both)")
     words.add_argument("--rounds", type=int, default=10, help="outages and applies for each figure (10)")
     words.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000))
     words.add_argument(
         "--only", choices=("outages", "rest"), help="outages at the default cadence, or the costs at rest"
     )
     asked = words.parse_args()
+    if asked.part != "lab" and asked.only is None:
+        of_engine: dict[str, Sequence[Figure]] = {}
+        for title, figures in engine.figures(max(3, asked.rounds // 2), asked.seed):
+            of_engine[title] = figures
+            show(title, figures, console)
+        _write(of_engine, asked.seed)
+    if asked.part != "engine":
+        _measure_lab(asked.rounds, asked.seed, asked.only)
+
+
+def _measure_lab(rounds: int, seed: int, only: str | None) -> None:
     _lab("down")
     _lab("up")
     try:
-        sections = measured(asked.rounds, random.Random(asked.seed), asked.only)
+        sections = measured(rounds, random.Random(seed), only)
     finally:
         _lab("down")
-    page(sections, f"seed {asked.seed}", PAGE)
+    _write(sections, seed)
+
+
+def _write(sections: dict[str, Sequence[Figure]], seed: int) -> None:
+    page(sections, f"seed {seed}", PAGE)
     console.print(f"written: {PAGE.relative_to(install.ROOT)}")
 
 

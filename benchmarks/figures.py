@@ -15,12 +15,16 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Figure:
-    """One line: what was measured, its samples, and the goal for their median and maximum, if there is one."""
+    """One line: what was measured, its samples, and the goal for their median and the worst of them, if there is one.
+
+    Where more is better there may be a `floor` instead, below which not even the worst may fall.
+    """
 
     what: str
     unit: str
     samples: tuple[float, ...]
     goal: tuple[float, float] | None = None
+    floor: float | None = None
 
     @property
     def median(self) -> float:
@@ -28,29 +32,38 @@ class Figure:
 
     @property
     def worst(self) -> float:
-        return max(self.samples)
+        return min(self.samples) if self.unit in MORE_IS_BETTER else max(self.samples)
 
     @property
     def met(self) -> bool | None:
         """None where there is no goal."""
+        if self.floor is not None:
+            return self.worst >= self.floor
         if self.goal is None:
             return None
         # As precise as it is printed, and no more.
         return round(self.median, 1) <= self.goal[0] and round(self.worst, 1) <= self.goal[1]
 
     def cells(self) -> tuple[str, ...]:
-        """What, n, median, maximum, goal, verdict."""
+        """What, n, median, worst, goal, verdict."""
         once = len(self.samples) == 1
-        if self.goal is None:
+        if self.floor is not None:
+            goal = f"≥ {self.floor:,.0f}"
+        elif self.goal is None:
             goal = ""
         else:
             goal = f"≤ {self.goal[0]:g}" if self.goal[0] == self.goal[1] else f"≤ {self.goal[0]:g} / {self.goal[1]:g}"
         verdict = {None: "", True: "met", False: "**missed**"}[self.met]
-        worst = "" if once else f"{self.worst:.1f}"
-        return self.what, str(len(self.samples)), f"{self.median:.1f} {self.unit}", worst, goal, verdict
+        worst = "" if once else _number(self.worst)
+        return self.what, str(len(self.samples)), f"{_number(self.median)} {self.unit}", worst, goal, verdict
 
 
-HEAD = ("measured", "n", "median", "maximum", "goal", "")
+MORE_IS_BETTER = ("flows/s", "times as fast")
+HEAD = ("measured", "n", "median", "worst", "goal", "")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.1f}"
 
 
 def show(title: str, figures: Sequence[Figure], console: Console) -> None:
@@ -81,7 +94,7 @@ def page(sections: dict[str, Sequence[Figure]], about: str, path: Path) -> None:
 
 HEADING = """# Figures
 
-Written by `make bench`. Times are from the moment in which a rule is in force, or no longer, to the one in which
+Written by `make bench`. Times of outages are from the moment in which a rule is in force, or no longer, to the one in which
 `kubectl get --watch` shows the status. No test asserts them.
 
 ## Notes
@@ -90,4 +103,4 @@ Written by `make bench`. Times are from the moment in which a rule is in force, 
 
 def _machine() -> str:
     cores = sum(line.startswith("processor") for line in Path("/proc/cpuinfo").read_text().splitlines())
-    return f"Cluster and all on one machine with {cores} cores, Linux {platform.release().split('-')[0]}."
+    return f"All on one machine with {cores} cores, Linux {platform.release().split('-')[0]}."

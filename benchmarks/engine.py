@@ -1,0 +1,203 @@
+"""The firewall engine, against the obvious loop in the same run. No lab, no root: about two minutes on one core."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from benchmarks import firewalls, naive
+from benchmarks.figures import Figure
+from pathcheck.core.index import index_of
+from pathcheck.core.predict import predict
+from pathcheck.core.tabulate import Table, tabulate
+from pathcheck.model.firewall import Firewall
+from pathcheck.model.flows import Endpoint, Flow
+from pathcheck.model.words import Direction
+from pathcheck.wire.firewall_rules import firewall_of
+
+ROOT = Path(__file__).parents[1]
+_STORY = ROOT / "docs" / "story" / "outage.json"
+_FLOWS = firewalls.MACHINES * firewalls.MACHINES * len(firewalls.TRAFFIC)
+_SAMPLE = 5000
+_POINTS = 1000
+_MEBI = 1 << 20
+T = TypeVar("T")
+
+
+class Disagreement(AssertionError):  # noqa: N818 - it reads as what it says
+    """Two ways to the same answer came to different ones: no figure of this run is worth anything."""
+
+
+def figures(rounds: int, seed: int) -> Iterator[tuple[str, Sequence[Figure]]]:
+    """Each section by its title; every random choice follows from the seed."""
+    for kind in firewalls.KINDS:
+        yield f"The engine: {kind.title}", _of(kind, rounds, random.Random(seed))
+    yield "The engine: `pathcheck predict` as a program", _program(rounds, random.Random(seed))
+
+
+def _of(kind: firewalls.Kind, rounds: int, dice: random.Random) -> list[Figure]:
+    raw = firewalls.recording(kind, dice)
+    read = [_seconds(lambda: firewall_of(raw))[0] for _ in range(rounds)]
+    firewall = firewall_of(raw)
+    sources, destinations = firewalls.endpoints(dice), firewalls.endpoints(dice)
+    # From nothing each time: index, classes and the table, every one of its flows looked at.
+    tables = [
+        _seconds(lambda: _spread(tabulate(sources, destinations, firewalls.TRAFFIC, _fresh(firewall))))
+        for _ in range(rounds)
+    ]
+    sample = [
+        (dice.randrange(len(sources)), dice.randrange(len(destinations)), dice.randrange(4)) for _ in range(_SAMPLE)
+    ]
+    loops = [_naive(sample, sources, destinations, firewall) for _ in range(rounds)]
+    table = tables[0][1]
+    points = [_points(sample, sources, destinations, firewall, table) for _ in range(rounds)]
+    for (i, j, k), expected in zip(sample, loops[0][1], strict=True):
+        if table.prediction(i, j, k) is not expected:
+            raise Disagreement(f"{sources[i]} → {destinations[j]} {firewalls.TRAFFIC[k]}: {expected} by the loop")
+    by_table = tuple(_FLOWS / seconds for seconds, _ in tables)
+    by_loop = tuple(_SAMPLE / seconds for seconds, _ in loops)
+    goal = 1_000_000 if kind.rules >= 5000 else None
+    ratios = tuple(fast / slow for fast, slow in zip(by_table, by_loop, strict=True))
+    return [
+        Figure(f"the table, all {_FLOWS:,} flows, nothing compiled before", "flows/s", by_table, floor=goal),
+        Figure(f"baseline: the obvious loop over rules, a sample of {_SAMPLE:,} flows", "flows/s", by_loop),
+        Figure("the table against the baseline", "times as fast", ratios),
+        Figure(f"single flows with near misses and obstacles, {_POINTS:,} of the sample", "flows/s", tuple(points)),
+        Figure(
+            "one rule changed → both sides' rules compiled again",
+            "ms",
+            tuple(_recompiled(firewall, rounds, dice)),
+            (100, 100),
+        ),
+        Figure("the recording translated, as a dictionary", "ms", tuple(1000 * seconds for seconds in read)),
+        Figure("the compiled rules of both sides, in memory", "MiB", (_memory(firewall, sources, destinations),)),
+        Figure(
+            "pairs of classes that the table tells apart", "", (float(len(table.cells[0]) * len(table.cells[0][0])),)
+        ),
+    ]
+
+
+def _fresh(firewall: Firewall) -> Firewall:
+    """The same with nothing worked out."""
+    return replace(firewall)
+
+
+def _spread(table: Table) -> Table:
+    for which in range(len(firewalls.TRAFFIC)):
+        for _ in table.rows(which):
+            pass
+    return table
+
+
+def _naive(
+    sample: Sequence[tuple[int, int, int]],
+    sources: Sequence[Endpoint],
+    destinations: Sequence[Endpoint],
+    firewall: Firewall,
+) -> tuple[float, list[object]]:
+    """What is made beforehand is not counted."""
+    egress, ingress = naive.plain(firewall, Direction.EGRESS), naive.plain(firewall, Direction.INGRESS)
+    starts, ends = ([naive.end(end, firewall) for end in some] for some in (sources, destinations))
+    return _seconds(
+        lambda: [naive.predicted(starts[i], ends[j], firewalls.TRAFFIC[k], egress, ingress) for i, j, k in sample]
+    )
+
+
+def _points(
+    sample: Sequence[tuple[int, int, int]],
+    sources: Sequence[Endpoint],
+    destinations: Sequence[Endpoint],
+    firewall: Firewall,
+    table: Table,
+) -> float:
+    """Flows a second, each asked for the first time of rules that are compiled already."""
+    own = _fresh(firewall)
+    _compile(own)
+    flows = {(i, j, k): Flow(sources[i], destinations[j], firewalls.TRAFFIC[k]) for i, j, k in sample[:_POINTS]}
+    seconds, found = _seconds(lambda: [predict(flow, own).prediction for flow in flows.values()])
+    for place, prediction in zip(flows, found, strict=True):
+        if table.prediction(*place) is not prediction:
+            raise Disagreement(f"{flows[place]}: {prediction} when asked alone")
+    return len(flows) / seconds
+
+
+def _recompiled(firewall: Firewall, rounds: int, dice: random.Random) -> Iterator[float]:
+    for _ in range(rounds):
+        rules = list(firewall.rules)
+        which = dice.randrange(len(rules))
+        rules[which] = replace(rules[which], priority=dice.randrange(1000))
+        yield 1000 * _seconds(lambda: _compile(replace(firewall, rules=tuple(rules))))[0]  # noqa: B023 - called at once
+
+
+def _compile(firewall: Firewall) -> None:
+    interface = firewall.instances[0].interfaces[0]
+    for direction in Direction:
+        index_of(firewall, interface.network, interface.region, direction)
+
+
+def _memory(firewall: Firewall, sources: Sequence[Endpoint], destinations: Sequence[Endpoint]) -> float:
+    """What is kept of the rules once a table has been asked of them; the table itself is not."""
+    own = _fresh(firewall)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        _compile(own)
+        tabulate(sources, destinations, firewalls.TRAFFIC, own)
+        own.predicted.clear()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return (after - before) / _MEBI
+
+
+def _program(rounds: int, dice: random.Random) -> list[Figure]:
+    """From the shell's side: the interpreter's own start is part of it."""
+    raw = firewalls.recording(firewalls.KINDS[1], dice)
+    sources, destinations = firewalls.endpoints(dice), firewalls.endpoints(dice)
+    flows = [_asked(number, dice.choice(sources), dice.choice(destinations), dice) for number in range(1000)]
+    # A blocked flow is answered with the fix, which is the whole way.
+    one = ("--recording", str(_STORY), "--from", "10.24.12.40", "--to", "10.24.9.31", "udp/53")
+    with tempfile.TemporaryDirectory() as folder:
+        recording, asked = Path(folder) / "recording.json", Path(folder) / "flows.json"
+        recording.write_text(json.dumps(raw))
+        asked.write_text(json.dumps(flows))
+        many = ("--recording", str(recording), "--flows", str(asked), "--output", "json")
+        return [
+            _started("one flow of the story, blocked, with its fix", ("-m", "pathcheck", "predict", *one), rounds, 250),
+            _started("baseline: an interpreter that does nothing", ("-c", "pass"), rounds),
+            _started("1,000 flows, 5,000 rules, `--output json`", ("-m", "pathcheck", "predict", *many), rounds, 2000),
+        ]
+
+
+def _asked(number: int, source: Endpoint, destination: Endpoint, dice: random.Random) -> dict[str, object]:
+    l4 = dice.choice(firewalls.TRAFFIC)
+    ends = {
+        key: {"ip": str(end.address), "instance": end.instance} for key, end in (("src", source), ("dst", destination))
+    }
+    return {"id": number, **ends, "protocol": l4.protocol, "port": l4.port}
+
+
+def _started(what: str, words: Sequence[str], rounds: int, goal: float | None = None) -> Figure:
+    samples = tuple(1000 * _seconds(lambda: _run(words))[0] for _ in range(rounds))
+    return Figure(what, "ms", samples, None if goal is None else (goal, goal))
+
+
+def _run(words: Sequence[str]) -> None:
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.stderr:
+        raise RuntimeError(f"{' '.join(words)}: {done.stderr.splitlines()[-1]}")
+
+
+def _seconds(deed: Callable[[], T]) -> tuple[float, T]:
+    begun = time.perf_counter()
+    done = deed()
+    return time.perf_counter() - begun, done
