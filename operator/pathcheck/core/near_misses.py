@@ -30,7 +30,7 @@ _MOST_COMPARED = 256
 def near_misses(side: Side, answer: Answer, wished: Action) -> tuple[NearMiss, ...]:
     """The 8 nearest, nearest first: those that miss one field before those that miss two."""
     index = side.index
-    remote, local = _range_fields(side.direction)
+    remote, local = range_fields(side.direction)
     matched = {
         "disabled": ~index.disabled,
         "target": side.target.sure,
@@ -65,17 +65,17 @@ def _some(rules: Sequence[Rule], bits: int) -> Iterator[Rule]:
 
 
 def _near_miss(rule: Rule, missed: Sequence[str], side: Side, answer: Answer) -> NearMiss:
-    return NearMiss(rule, tuple(_spelt(rule, field, side) for field in missed), _sentence(rule, side, missed, answer))
+    return NearMiss(rule, tuple(spelt(rule, field, side) for field in missed), _sentence(rule, side, missed, answer))
 
 
-def _spelt(rule: Rule, field: str, side: Side) -> str:
+def spelt(rule: Rule, field: str, side: Side) -> str:
     """The field's name: `traffic` is the port where the protocol is one of the rule's, else the protocol."""
     if field != "traffic":
         return field
     return "port" if any(entry.protocol == side.l4.protocol for entry in rule.l4) else "protocol"
 
 
-def _range_fields(direction: Direction) -> tuple[str, str]:
+def range_fields(direction: Direction) -> tuple[str, str]:
     """The API's names for the remote and the local range."""
     fields = ("sourceRanges", "destinationRanges")
     return fields if direction is Direction.INGRESS else (fields[1], fields[0])
@@ -87,7 +87,7 @@ def _gaps(rule: Rule, side: Side, missed: Sequence[str]) -> tuple[tuple[int, int
 
 def _gap(rule: Rule, side: Side, field: str) -> tuple[int, int]:
     """How far off the missed field is, comparable for rules that miss the same field."""
-    remote, local = _range_fields(side.direction)
+    remote, local = range_fields(side.direction)
     if field == "traffic":
         ports = [p for e in rule.l4 if e.protocol == side.l4.protocol for p in e.ports]
         if side.l4.port is None or not ports:
@@ -110,16 +110,17 @@ def _bits_off(address: Address, range_: Range) -> int:
 def _sentence(rule: Rule, side: Side, missed: Sequence[str], answer: Answer) -> str:
     verb = "admits" if rule.action is Action.ALLOW else "denies"
     way = "from" if side.direction is Direction.INGRESS else "to"
-    remote, _ = _range_fields(side.direction)
+    remote, _ = range_fields(side.direction)
     what = l4_of(rule.l4) if "traffic" in missed else str(side.l4)
     # The range that is missed is named where it is said to be missed.
     far = "" if remote in missed else f" {way} {remote_of(rule)}"
     says = f"{rule.spoken} ({rule.priority})" if not rule.policy else rule.spoken
-    return f"{says} {verb} {what}{far}, but {' and '.join(_but(rule, side, field, answer) for field in missed)}"
+    return f"{says} {verb} {what}{far}, but {' and '.join(but(rule, side, field, answer) for field in missed)}"
 
 
-def _but(rule: Rule, side: Side, field: str, answer: Answer) -> str:
-    remote, local = _range_fields(side.direction)
+def but(rule: Rule, side: Side, field: str, answer: Answer) -> str:
+    """How the rule misses this side by this field."""
+    remote, local = range_fields(side.direction)
     if field == "traffic":
         return f"not {side.l4}"
     if field == remote:
