@@ -125,7 +125,6 @@ BROKEN: list[tuple[Raw, str]] = [
     ({"allowed": [entry("udp", "53-")]}, "r: allowed: port '53-' is neither N nor N-M"),
     ({"allowed": [entry("udp", "54-53")]}, "r: allowed: ports '54-53' are not within 0-65535"),
     ({"allowed": [entry("carp")]}, "r: allowed: IPProtocol 'carp' is neither a known name nor a number up to 255"),
-    ({"allowed": [entry("icmp", "53")]}, "r: allowed: icmp has no ports"),
     ({"allowed": [entry("udp") | {"icmpTypes": [8]}]}, "r: allowed: icmpTypes is not known to this version"),
     ({"sourceRanges": ["10.0.0.0/33"]}, "r: sourceRanges: '10.0.0.0/33' does not appear to be an IPv4 or IPv6 network"),
     ({"sourceRanges": "0.0.0.0/0"}, "r: sourceRanges: must be a list of texts that can be printed"),
@@ -155,6 +154,25 @@ def test_an_unreadable_rule_is_a_problem_and_cannot_tell(change: Raw, problem: s
     got = predict(flow, fw)
     name = problem.partition(":")[0]
     assert (got.prediction, got.decided_by) == (Prediction.UNDETERMINED, (f"undecided:firewall:{name}",))
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (entry("icmp", "53"), "r: allowed: icmp has no ports"),
+        (entry("icmp") | {"icmpTypes": [8]}, "r: allowed: icmpTypes is not known to this version"),
+    ],
+)
+def test_a_protocol_that_can_be_read_is_all_that_a_rule_is_about(change: Raw, problem: str) -> None:
+    """Of an entry that is otherwise unreadable: that protocol cannot be told, every other one is none of its business."""
+    fw = firewall(rule("r", allowed=[change]))
+    decided = {
+        l4: predict(asked("10.24.12.40@node-2", "10.24.9.31@node-1", l4), fw).decided_by for l4 in ("icmp", "udp/53")
+    }
+    assert ([str(p) for p in fw.problems], decided) == (
+        [problem],
+        {"icmp": ("undecided:firewall:r",), "udp/53": ("implied-deny-ingress",)},
+    )
 
 
 def test_an_unreadable_machine_is_a_problem() -> None:

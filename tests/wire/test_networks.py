@@ -16,7 +16,7 @@ HOST = "https://www.googleapis.com/compute/v1/projects/host/global/networks/"
 def translated(*raw: Any) -> tuple[tuple[Network, ...], list[Problem]]:
     """As seen from project `p`, with what could not be read."""
     problems: list[Problem] = []
-    return networks_of(raw, "p", problems), problems
+    return networks_of(raw, (), "p", problems), problems
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,15 @@ class Index:
         """By the remote address, and by the names of its machine as far as the address carries them."""
         return self.remote_bits(self._remote[address.version].at(int(address)), machine, carries)
 
+    def remote_unknown(self, address: Address) -> Bits:
+        """Of a machine that is not known, any tag or account may be its own."""
+        sure = self._remote[address.version].at(int(address))
+        names = (self._remote_tags, self._remote_accounts, self._remote_secure_tags)
+        perhaps = self._remote_unsure | self.unread
+        for named in names:
+            perhaps |= _union(named, named)
+        return Bits(sure, sure | perhaps)
+
     def remote_bits(self, in_range: int, machine: Instance | None, carries: Carries) -> Bits:
         """From the bits of `remote_sweep`."""
         sure, perhaps = in_range, self._remote_unsure | self.unread

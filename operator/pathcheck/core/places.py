@@ -72,9 +72,7 @@ def side_of(direction: Direction, flow: Flow, local: Place, remote: Place | Nowh
     inward = direction is Direction.INGRESS
     near, far = (flow.destination, flow.source) if inward else (flow.source, flow.destination)
     index = index_of(firewall, local.interface.network, local.interface.region, direction)
-    known = remote if isinstance(remote, Place) else None
-    machine = known.instance if known is not None else None
-    names = carried(far.address, known, local.interface.network, firewall) if known is not None else NOTHING
+    machine = remote.instance if isinstance(remote, Place) else None
     return Side(
         direction=direction,
         index=index,
@@ -85,9 +83,18 @@ def side_of(direction: Direction, flow: Flow, local: Place, remote: Place | Nowh
         remote_address=far.address,
         target=index.target(local.instance),
         near=index.local(near.address),
-        far=index.remote(far.address, machine, names),
+        far=seen_from(far.address, remote, local.interface.network, index, firewall),
         traffic=index.traffic(flow.l4),
     )
+
+
+def seen_from(address: Address, place: Place | Nowhere | None, network: str, index: Index, firewall: Firewall) -> Bits:
+    """Which of these rules, asked in this network, match a remote address at this place."""
+    if isinstance(place, Nowhere):
+        return index.remote_unknown(address)
+    if place is None:
+        return index.remote(address, None, NOTHING)
+    return index.remote(address, place.instance, carried(address, place, network, firewall))
 
 
 def carried(address: Address, place: Place, network: str, firewall: Firewall) -> Carries:

@@ -51,11 +51,11 @@ def predict(flow: Flow, firewall: Firewall) -> Explanation:
 def _predict(flow: Flow, firewall: Firewall) -> Explanation:
     if {flow.source.address, flow.destination.address} & METADATA_SERVERS:
         return _permitted("always-allowed:metadata")
-    if flow.source.address.version != flow.destination.address.version:
-        return _undetermined(Nowhere("addresses", "its addresses are of different families"))
     sender, receiver = place_of(flow.source, firewall), place_of(flow.destination, firewall)
     if _same_machine(flow, sender, receiver, firewall):
         return _permitted("same-vm", "its packets do not leave the machine")
+    if flow.source.address.version != flow.destination.address.version:
+        return _undetermined(Nowhere("addresses", "its addresses are of different families"))
     if sender is None and receiver is None:
         return _undetermined(Nowhere("instance", "neither end is a machine of these networks"))
     out = _answer(Direction.EGRESS, flow, sender, receiver, firewall)

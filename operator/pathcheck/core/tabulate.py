@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pathcheck.core.index import Bits, Index, index_of
-from pathcheck.core.places import NOTHING, Nowhere, Place, carried, place_of
+from pathcheck.core.places import Nowhere, Place, place_of, seen_from
 from pathcheck.core.predict import METADATA_SERVERS, predict
 from pathcheck.core.walk import matches, walk
 from pathcheck.model.firewall import Firewall
@@ -106,20 +106,11 @@ def _classes(
     found = []
     for endpoint, place in zip(endpoints, places, strict=True):
         scope, own = None, None
-        machine, known = None, None
         if isinstance(place, Place):
-            known, machine = place, place.instance
             scope = place.interface.network, place.interface.region
             index = index_of(firewall, *scope, direction)
-            own = index.target(machine), index.local(endpoint.address)
-        seen = tuple(
-            index.remote(
-                endpoint.address,
-                machine,
-                carried(endpoint.address, known, network, firewall) if known is not None else NOTHING,
-            )
-            for network, index in far
-        )
+            own = index.target(place.instance), index.local(endpoint.address)
+        seen = tuple(seen_from(endpoint.address, place, network, index, firewall) for network, index in far)
         found.append(numbers.setdefault(_End(scope, own, seen, endpoint.address.version), len(numbers)))
     return tuple(found), tuple(numbers)
 

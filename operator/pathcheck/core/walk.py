@@ -65,7 +65,7 @@ def walk(index: Index, direction: Direction, found: Matches) -> Answer:
             some_ports |= low
             left ^= low
         elif not low & found.sure:
-            return _undecided(rule, low, _why_unsure(rule), low - 1 & ~skipped, handed_on)
+            return _undecided(rule, low, why_unsure(rule), low - 1 & ~skipped, handed_on)
         elif rule.action is Action.GOTO_NEXT:
             handed_on.append(rule)
             behind = index.run_of[place] & ~(low - 1) & ~low
@@ -80,9 +80,16 @@ def walk(index: Index, direction: Direction, found: Matches) -> Answer:
         low = some_ports & -some_ports
         some_ports ^= low
         rule = index.rules[low.bit_length() - 1]
-        if _COMES_TO.get(rule.action) is not answer.prediction:
+        if _comes_to(rule, low, index, direction, found) is not answer.prediction:
             return _undecided(rule, low, "it decides for some of the asked ports only", answer.asked, handed_on)
     return answer
+
+
+def _comes_to(rule: Rule, low: int, index: Index, direction: Direction, found: Matches) -> Prediction:
+    """What the ports of this rule come to; for goto_next, what comes behind its policy."""
+    if rule.action is not Action.GOTO_NEXT:
+        return _COMES_TO[rule.action]
+    return walk(index, direction, Matches(found.sure | low, found.possible, found.some_ports & ~low)).prediction
 
 
 def _decided(
@@ -120,7 +127,8 @@ def spoken_of(rule: Rule) -> str:
     return f"rule {rule.priority} of {rule.stage.title} {rule.display or rule.policy}"
 
 
-def _why_unsure(rule: Rule) -> str:
+def why_unsure(rule: Rule) -> str:
+    """What of a rule that may match cannot be judged."""
     return (
         rule.cannot_tell
         or rule.condition

@@ -84,12 +84,17 @@ class Firewall:
             if policy.network in ("", network) and policy.region in ("", region):
                 rules = sorted((r for r in policy.rules if r.direction is direction), key=_asked_before)
                 if before_classic is None and policy.stage in (Stage.GLOBAL, Stage.REGIONAL):
-                    rules = [replace(r, condition=r.condition or _UNKNOWN_ORDER.format(network)) for r in rules]
+                    rules = [_unplaced(r, network) for r in rules]
                 staged.append((_place(policy.stage, before_classic), tuple(rules)))
         return tuple(run for _, run in sorted(staged, key=lambda found: found[0]) if run)
 
 
-_UNKNOWN_ORDER = "whether network {} asks it before or after its VPC rules is not known"
+def _unplaced(rule: Rule, network: str) -> Rule:
+    """A rule whose match can be judged, but not its place. Handing on comes to the same in either place."""
+    if rule.action is Action.GOTO_NEXT:
+        return rule
+    why = f"whether network {network} asks it before or after its VPC rules is not known"
+    return replace(rule, condition=rule.condition or why)
 
 
 def _place(stage: Stage, before_classic: bool | None) -> int:
@@ -122,6 +127,20 @@ class Obstacle:
     name: str
     stage: str
     direction: Direction
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rule that was asked about a flow, by its name in `decided_by`, and whether it matched; None: nobody can tell.
+
+    `field` is the first because of which it did not or may not match, as the API spells it, "" where it matched.
+    """
+
+    direction: Direction
+    name: str
+    matched: bool | None
+    field: str
     sentence: str
 
 

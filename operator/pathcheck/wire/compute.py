@@ -36,12 +36,14 @@ def network_owner(name: str, project: str) -> tuple[str, str]:
     return (parts[1], parts[-1]) if parts[0] == "projects" and len(parts) > 1 else (project, name)
 
 
-def owned(name: str, used: Collection[str]) -> str:
-    """A network that somebody wrote by its last name only, as its owner's where the machines' interfaces leave no doubt.
+def network_meant(text: str, project: str, used: Collection[str]) -> str:
+    """The network's name where it may be written by its last part only: the owner's, where the machines' interfaces leave no doubt.
 
-    Recordings may name a Shared VPC's network like one of their own project; as such nothing would use it.
+    Recordings may name a Shared VPC's network like one of their own project; as such nothing would use it. `used` are the names of
+    the networks in which interfaces are.
     """
-    if not name or "/" in name or name in used:
+    name = network_name(text, project)
+    if "projects/" in text or not name or name in used:
         return name
     others = [other for other in used if other.endswith(f"/{name}")]
     return others[0] if len(others) == 1 else name

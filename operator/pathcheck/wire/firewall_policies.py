@@ -7,7 +7,7 @@ missing or cannot be read, a policy without a name stands in its place, with rul
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pathcheck.model.firewall import Problem
@@ -20,7 +20,7 @@ from pathcheck.wire.compute import (
     last_part,
     listed_in,
     mapping,
-    network_name,
+    network_meant,
     network_owner,
     shown,
 )
@@ -73,18 +73,25 @@ class Scope:
 
 
 def scopes_of(
-    recording: Mapping[str, object], unavailable: Mapping[str, str], project: str, problems: list[Problem]
+    recording: Mapping[str, object],
+    unavailable: Mapping[str, str],
+    used: Collection[str],
+    project: str,
+    problems: list[Problem],
 ) -> tuple[Scope, ...]:
-    """Every answer of the recording; where none could be read at all, one for every network and region that says why."""
+    """Every answer of the recording; where none could be read at all, one for every network and region that says why.
+
+    `used` are the names of the networks in which machines' interfaces are.
+    """
     if "effectiveFirewalls" in unavailable:
         return (Scope("effectiveFirewalls", "", "", {}, unavailable["effectiveFirewalls"]),)
     if recording.get("effectiveFirewalls") is None:
         return (Scope("effectiveFirewalls", "", "", {}, "the recording has no effectiveFirewalls"),)
     entries = enumerate(listed_in(recording, "effectiveFirewalls"))
-    return tuple(_scope(entry, f"effectiveFirewalls[{index}]", project, problems) for index, entry in entries)
+    return tuple(_scope(entry, f"effectiveFirewalls[{index}]", used, project, problems) for index, entry in entries)
 
 
-def _scope(entry: object, place: str, project: str, problems: list[Problem]) -> Scope:
+def _scope(entry: object, place: str, used: Collection[str], project: str, problems: list[Problem]) -> Scope:
     network = region = ""
     answer: Mapping[str, object] = {}
     try:
@@ -92,7 +99,7 @@ def _scope(entry: object, place: str, project: str, problems: list[Problem]) -> 
         for key in ("network", "region"):
             if not isinstance(scope.get(key), str) or not scope[key] or not scope[key].isprintable():
                 raise Unreadable(f"{key}: must be a text that can be printed")
-        network, region = network_name(scope["network"], project), last_part(scope["region"])
+        network, region = network_meant(scope["network"], project, used), last_part(scope["region"])
         if scope.get("unavailable"):
             why = shown(scope["unavailable"])
             problems.append(Problem(f"{place}: {network} in {region}", f"could not be read: {why}"))

@@ -14,14 +14,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from ipaddress import ip_network
 
 from pathcheck.model.firewall import Firewall, Problem
 from pathcheck.model.flows import Range
 from pathcheck.model.rules import L4Match, Policy, Rule
 from pathcheck.model.words import Action, Direction
-from pathcheck.wire.compute import NotARecording, listed_in, network_name, owned, shown
+from pathcheck.wire.compute import NotARecording, listed_in, network_name, shown
 from pathcheck.wire.firewall_policies import Scope, policies_of, rules_elsewhere, scopes_of, unread
 from pathcheck.wire.machines import bindings_of, instances_of
 from pathcheck.wire.networks import networks_of
@@ -129,14 +128,8 @@ def _firewall_of(recording: Mapping[str, object]) -> Firewall:
     bindings = bindings_of(recording, unavailable, problems)
     instances = instances_of(raw_instances, routed_ranges(routes), bindings, project, problems)
     used = {interface.network for instance in instances for interface in instance.interfaces}
-    networks = tuple(
-        replace(network, name=owned(network.name, used))
-        for network in networks_of(listed_in(recording, "networks", required=False), project, problems)
-    )
-    scopes = tuple(
-        replace(scope, network=owned(scope.network, used))
-        for scope in scopes_of(recording, unavailable, project, problems)
-    )
+    networks = networks_of(listed_in(recording, "networks", required=False), used, project, problems)
+    scopes = scopes_of(recording, unavailable, used | {network.name for network in networks}, project, problems)
     rules = [
         rule
         for place, raw in _listed_rules(recording, unavailable, scopes)

@@ -98,11 +98,25 @@ class Fields:
             return ()
         if not entries:
             self.trouble(key, "at least one is needed")
-        try:
-            return tuple(_l4(entry, protocol_key) for entry in entries)
-        except Unreadable as why:
-            self.trouble(key, str(why))
-            return ()
+        found = []
+        for entry in entries:
+            try:
+                found.append(_l4(entry, protocol_key))
+            except Unreadable as why:
+                self.trouble(key, str(why))
+                whole = _whole_protocol(entry, protocol_key)
+                if whole is None:
+                    return ()
+                found.append(whole)
+        return tuple(found)
+
+
+def _whole_protocol(entry: object, protocol_key: str) -> L4Match | None:
+    """What an entry is about at most, where its protocol at least can be read."""
+    try:
+        return L4Match(_protocol(str(entry[protocol_key]), protocol_key)) if isinstance(entry, Mapping) else None
+    except (KeyError, Unreadable):
+        return None
 
 
 def _l4(entry: object, protocol_key: str) -> L4Match:
