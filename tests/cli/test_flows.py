@@ -394,3 +394,37 @@ def test_one_flow_or_many(recorded: str, words: tuple[str, ...], message: str) -
     """A question that is neither, or both, is asked back."""
     result = CliRunner().invoke(app, ["predict", "--recording", recorded, *words])
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"pathcheck predict: {message}\n")
+
+
+def test_every_rule_that_was_asked(recorded: str) -> None:
+    """With --explain each answer has its trace at the end, and people see it below the flow."""
+    dns = {"direction": "ingress", "rule": "firewall:dns", "matched": "no", "field": "port", "sentence": "not udp/54"}
+    steps = [
+        {
+            "direction": "egress",
+            "rule": "implied-allow-egress",
+            "matched": "yes",
+            "field": None,
+            "sentence": "no rule denies it",
+        },
+        dns,
+        {
+            "direction": "ingress",
+            "rule": "implied-deny-ingress",
+            "matched": "yes",
+            "field": None,
+            "sentence": "no rule admits it",
+        },
+    ]
+    flows = json.dumps([BLOCKED, flow(state="reply-of-allowed")])
+    _, out, _ = asked_of(recorded, flows, "--output", "json", "--explain")
+    told = [json.loads(line) for line in out.splitlines()]
+    plain = answers(recording(DNS), json.loads(flows))
+    assert told == [{**plain[0], "trace": steps}, {**plain[1], "trace": []}]
+    assert asked_of(recorded, json.dumps([BLOCKED]), "--explain")[1] == (
+        "✕ no  10.24.12.40@node-2 → 10.24.9.31@node-1 udp/54  blocked by implied-deny-ingress\n"
+        "    egress   yes    implied-allow-egress  no rule denies it\n"
+        "    ingress  no     firewall:dns          not udp/54\n"
+        "    ingress  yes    implied-deny-ingress  no rule admits it\n"
+        "1 flow: 1 blocked\n"
+    )

@@ -137,6 +137,28 @@ def test_what_could_not_be_read_is_said(tmp_path: Path) -> None:
     assert "  could not be read: a: priority: 'high' is not within 0-65535\n" in out
 
 
+def test_every_rule_that_was_asked(file: Path) -> None:
+    """With --explain the rules are listed in the order in which they were asked, for people and for scripts."""
+    _, out, _ = asked(file, *QUESTION, "--explain")
+    assert out.splitlines()[-4:] == [
+        "",
+        "  asked, in this order:",
+        "    egress   yes    implied-allow-egress  no rule denies it",
+        "    ingress  yes    firewall:a            admits it",
+    ]
+    _, out, _ = asked(file, *QUESTION, "--explain", "--output", "json")
+    assert [(step["direction"], step["rule"], step["matched"]) for step in json.loads(out)["trace"]] == [
+        ("egress", "implied-allow-egress", "yes"),
+        ("ingress", "firewall:a", "yes"),
+    ]
+
+
+def test_where_no_rule_was_asked(file: Path) -> None:
+    """An empty list would look like one that was forgotten."""
+    _, out, _ = asked(file, "--from", "10.24.12.40", "--to", "10.24.12.41", "udp/53", "--explain")
+    assert out.splitlines()[-2:] == ["  asked, in this order:", "    no rule at all"]
+
+
 def test_the_version() -> None:
     """The one in the package."""
     assert CliRunner().invoke(app, ["--version"]).stdout == f"pathcheck {__version__}\n"

@@ -16,9 +16,11 @@ from pathlib import Path
 
 import typer
 
-from pathcheck.cli.predict import BadInput, explained, glyph_of, protocol_of, read
+from pathcheck.cli.explained import as_fields, glyph_of, trace_fields, trace_lines
+from pathcheck.cli.predict import BadInput, protocol_of, read
 from pathcheck.core.predict import predict
-from pathcheck.model.firewall import Explanation, Firewall
+from pathcheck.core.trace import trace
+from pathcheck.model.firewall import Explanation, Firewall, Step
 from pathcheck.model.flows import L4, WITH_PORTS, Endpoint, Flow
 from pathcheck.model.words import Prediction
 from pathcheck.wire.compute import NotARecording, Unreadable, shown
@@ -46,7 +48,13 @@ class Question:
     reply: bool = False
 
 
-Answer = tuple[Question, Explanation]
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A question, what the firewall comes to, and, if asked for, the trace."""
+
+    question: Question
+    explanation: Explanation
+    steps: tuple[Step, ...] | None = None
 
 
 def answers(recording: Mapping[str, object], flows: Iterable[Mapping[str, object]]) -> list[dict[str, object]]:
@@ -58,17 +66,20 @@ def answers(recording: Mapping[str, object], flows: Iterable[Mapping[str, object
         firewall = firewall_of(recording)
     except NotARecording as error:
         raise BadInput(f"recording: {error}") from error
-    return [as_object(*answer_to(question, firewall)) for question in questions(flows)]
+    return [as_object(answer_to(question, firewall)) for question in questions(flows)]
 
 
-def answer_to(question: Question, firewall: Firewall) -> Answer:
-    """The question with what the firewall comes to."""
-    return question, _TRACKED if question.reply else predict(question.flow, firewall)
+def answer_to(question: Question, firewall: Firewall, explain: bool = False) -> Answer:
+    """What the firewall comes to."""
+    if question.reply:
+        return Answer(question, _TRACKED, () if explain else None)
+    return Answer(question, predict(question.flow, firewall), trace(question.flow, firewall) if explain else None)
 
 
-def as_object(question: Question, explanation: Explanation) -> dict[str, object]:
+def as_object(answer: Answer) -> dict[str, object]:
     """One answer as scripts read it."""
-    return {"id": question.id, **explained(explanation)}
+    told = {"id": answer.question.id, **as_fields(answer.explanation)}
+    return told if answer.steps is None else {**told, "trace": trace_fields(answer.steps)}
 
 
 # What is asked
@@ -193,14 +204,14 @@ def _l4(given: Mapping[str, object], place: str) -> L4:
 # What is printed
 
 
-def tell_all(recording: Path, flows: Path, as_json: bool) -> None:
+def tell_all(recording: Path, flows: Path, as_json: bool, explain: bool) -> None:
     """Prints the answer to each flow of the file, and what of the recording could not be read.
 
     Raises BadInput.
     """
     asked = read_flows(flows)
     firewall = read(recording)
-    found = [answer_to(question, firewall) for question in asked]
+    found = [answer_to(question, firewall, explain) for question in asked]
     if as_json:
         _print_json_lines(found)
     else:
@@ -212,19 +223,21 @@ def tell_all(recording: Path, flows: Path, as_json: bool) -> None:
 
 def _print_json_lines(found: Iterable[Answer]) -> None:
     """All at once: a thousand calls of echo cost more than a thousand predictions."""
-    typer.echo("".join(json.dumps(as_object(*answer), ensure_ascii=False) + "\n" for answer in found), nl=False)
+    typer.echo("".join(json.dumps(as_object(answer), ensure_ascii=False) + "\n" for answer in found), nl=False)
 
 
 def _print_text(found: Sequence[Answer]) -> None:
     """One line for each flow, and a last one that counts."""
-    widest = max((len(str(question.id)) for question, _ in found), default=0)
-    lines = [
-        f"{glyph_of(explanation.prediction)} {question.id!s:{widest}}  {question.flow}  {_said(explanation)}"
-        for question, explanation in found
-    ]
-    counts = Counter(explanation.prediction for _, explanation in found)
+    widest = max((len(str(answer.question.id)) for answer in found), default=0)
+    lines = []
+    for answer in found:
+        question, explanation = answer.question, answer.explanation
+        verdict = f"{glyph_of(explanation.prediction)} {question.id!s:{widest}}"
+        lines.append(f"{verdict}  {question.flow}  {_said(explanation)}")
+        lines += [f"    {line}" for line in trace_lines(answer.steps or ())]
+    counts = Counter(answer.explanation.prediction for answer in found)
     said = ", ".join(f"{counts[p]} {p}" for p in Prediction if counts[p])
-    typer.echo("\n".join([*lines, f"{len(found)} flows{': ' if said else ''}{said}"]))
+    typer.echo("\n".join([*lines, f"{len(found)} flow{'' if len(found) == 1 else 's'}{': ' if said else ''}{said}"]))
 
 
 def _said(explanation: Explanation) -> str:

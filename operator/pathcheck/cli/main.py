@@ -73,6 +73,7 @@ def predict(
         typer.Option(metavar="FILE", help="Many flows instead: a JSON array or JSON lines, - for standard input."),
     ] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="For people or for scripts.")] = Output.TEXT,
+    explain: Annotated[bool, typer.Option("--explain", help="Show every rule that was asked, in order.")] = False,
 ) -> None:
     """Answer from a recording, offline: the prediction, the rule that decides, the rules that nearly do, and the fix.
 
@@ -84,14 +85,14 @@ def predict(
     given = [option for option, value in one.items() if value is not None]
     try:
         if flows is None:
-            code = tell(recording, one, output is Output.JSON)
+            code = tell(recording, one, output is Output.JSON, explain)
         elif given:
             raise BadInput(f"--flows: stands in the place of {', '.join(one)}; {', '.join(given)} is given as well")
         else:
             from pathcheck.cli.flows import tell_all
 
             # That some of many flows are blocked is an answer, no failure; what each comes to stands on its line.
-            tell_all(recording, flows, output is Output.JSON)
+            tell_all(recording, flows, output is Output.JSON, explain)
             code = 0
     except BadInput as error:
         for line in error.args:

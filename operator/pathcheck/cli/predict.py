@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 
 import typer
 
+from pathcheck.cli.explained import as_fields, glyph_of, trace_fields, trace_lines
 from pathcheck.core.phrase import describe, range_of
 from pathcheck.core.predict import predict
 from pathcheck.core.propose import propose
-from pathcheck.model.firewall import Explanation, Firewall, Fix, NearMiss
+from pathcheck.core.trace import trace
+from pathcheck.model.firewall import Explanation, Firewall, Fix, NearMiss, Step
 from pathcheck.model.flows import L4, PROTOCOL_NUMBERS, WITH_PORTS, Address, Endpoint, Flow
 from pathcheck.model.words import Prediction
 from pathcheck.wire.compute import NotARecording
 from pathcheck.wire.firewall_rules import firewall_of
 from pathcheck.wire.gcloud import command
 
-_GLYPHS = {Prediction.PERMITTED: ("●", "green"), Prediction.BLOCKED: ("✕", "red")}
+_EXIT_CODES = {Prediction.PERMITTED: 0, Prediction.BLOCKED: 1, Prediction.UNDETERMINED: 3, Prediction.INSPECTED: 3}
 _MOST_MISSES = 5
 
 
@@ -30,13 +32,14 @@ class BadInput(Exception):  # noqa: N818 - it reads as what it says
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One flow, its explanation, what it means in words, and the rule that would mend it."""
+    """One flow, its explanation, what it means in words, the rule that would mend it, and, if asked for, the trace."""
 
     firewall: Firewall
     flow: Flow
     explanation: Explanation
     sentence: str
     fix: Fix | None
+    steps: tuple[Step, ...] | None = None
 
     @property
     def others(self) -> tuple[NearMiss, ...]:
@@ -45,7 +48,7 @@ class Answered:
         return self.explanation.near_misses[said : said + _MOST_MISSES]
 
 
-def tell(recording: Path, asked: Mapping[str, str | None], as_json: bool) -> int:
+def tell(recording: Path, asked: Mapping[str, str | None], as_json: bool, explain: bool) -> int:
     """Prints the answer to one question, whose parts are those of the command line by name; the exit code.
 
     Raises BadInput.
@@ -56,19 +59,13 @@ def tell(recording: Path, asked: Mapping[str, str | None], as_json: bool) -> int
             raise BadInput(f"{option}: is missing; or ask about many flows with --flows")
         parts.append(value)
     answered = answer(read(recording), *parts)
+    if explain:
+        answered = replace(answered, steps=trace(answered.flow, answered.firewall))
     if as_json:
         typer.echo(json.dumps(as_object(answered), indent=2, ensure_ascii=False))
     else:
         print_text(answered)
-    return exit_code([answered.explanation.prediction])
-
-
-def exit_code(predictions: Iterable[Prediction]) -> int:
-    """0: all are permitted; 1: one is blocked; 3: none is, and one is undetermined or inspected."""
-    found = set(predictions)
-    if Prediction.BLOCKED in found:
-        return 1
-    return 3 if found - {Prediction.PERMITTED} else 0
+    return _EXIT_CODES[answered.explanation.prediction]
 
 
 def read(path: Path) -> Firewall:
@@ -167,38 +164,16 @@ def protocol_of(text: str) -> int:
     raise ValueError(f"{text!r} is neither one of {', '.join(PROTOCOL_NUMBERS)} nor a number up to 255")
 
 
-def explained(explanation: Explanation) -> dict[str, object]:
-    """What both forms of the answer say of a flow; docs/predict.md promises these names."""
-    return {
-        "prediction": explanation.prediction,
-        "decidedBy": [*explanation.decided_by],
-        "egressDecidedBy": [*explanation.egress],
-        "ingressDecidedBy": [*explanation.ingress],
-        "nearMisses": [
-            {"rule": m.rule.id, "fields": [*m.fields], "sentence": m.sentence} for m in explanation.near_misses
-        ],
-        "obstacles": [
-            {"name": o.name, "stage": o.stage, "direction": o.direction, "sentence": o.sentence}
-            for o in explanation.obstacles
-        ],
-    }
-
-
-def glyph_of(prediction: Prediction) -> str:
-    """The sign that stands for it, in its colour."""
-    glyph, colour = _GLYPHS.get(prediction, ("?", "yellow"))
-    return typer.style(glyph, fg=colour, bold=True)
-
-
 def as_object(answered: Answered) -> dict[str, object]:
     """One answer as scripts read it; its names are those of the recording and of `decidedBy` in the operator's status."""
     fix = answered.fix
     return {
         "flow": str(answered.flow),
-        **explained(answered.explanation),
+        **as_fields(answered.explanation),
         "sentence": answered.sentence,
         "fix": None if fix is None else {"command": command(fix), "sentence": fix.sentence},
         "problems": [str(problem) for problem in answered.firewall.problems],
+        **({} if answered.steps is None else {"trace": trace_fields(answered.steps)}),
     }
 
 
@@ -216,6 +191,8 @@ def print_text(answered: Answered) -> None:
         _listed("fix, predicted again with it in place:", [answered.fix.sentence, bold])
     elif explanation.prediction is Prediction.BLOCKED:
         typer.echo("\n  no single VPC firewall rule mends this")
+    if answered.steps is not None:
+        _listed("asked, in this order:", trace_lines(answered.steps) or ["no rule at all"])
     for problem in answered.firewall.problems:
         typer.secho(f"  could not be read: {problem}", fg="yellow")
 

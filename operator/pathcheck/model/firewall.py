@@ -134,7 +134,7 @@ class Obstacle:
 class Step:
     """One rule that was asked about a flow, by its name in `decided_by`, and whether it matched; None: nobody can tell.
 
-    `field` is the first because of which it did not or may not match, as the API spells it, "" where it matched.
+    `field` is the first because of which it did not match, as the API spells it; "" where it did, or may.
     """
 
     direction: Direction
