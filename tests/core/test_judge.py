@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pathcheck.core.judge import TABLE, judge
+from pathcheck.core.judge import PREDICTED, TABLE, accept, judge
 from pathcheck.model.findings import Judgement, Seen
 from pathcheck.model.firewall import Explanation
 from pathcheck.model.words import Expectation, Observation, Prediction, Reason, Verdict
@@ -15,13 +15,21 @@ from tests.builders import flow
 DOCUMENT = Path(__file__).parents[2] / "docs" / "judging.md"
 
 
+def tables() -> list[list[list[str]]]:
+    """Each table of the page as its rows, the header first."""
+    found: list[list[list[str]]] = []
+    before = ""
+    for line in DOCUMENT.read_text().splitlines():
+        if line.startswith("|"):
+            if not before.startswith("|"):
+                found.append([])
+            found[-1].append([cell.strip() for cell in line.strip("|").split("|")])
+        before = line
+    return [[header, *body] for header, _, *body in found]
+
+
 def documented() -> dict[tuple[str, str, str], str]:
-    rows = [
-        [c.strip() for c in line.strip("|\n").split("|")]
-        for line in DOCUMENT.read_text().splitlines()
-        if line.startswith("|")
-    ]
-    header, body = rows[0], rows[2:]
+    header, *body = tables()[0]
     return {(row[0], row[1], header[i]): row[i] for row in body for i in range(2, 7)}
 
 
@@ -33,6 +41,19 @@ def written(cell: tuple[Verdict, Reason | None, Reason | None]) -> str:
 def test_the_documents_table_is_the_code_table() -> None:
     """Every cell of docs/judging.md says what judge holds, and no cell is missing on either side."""
     assert documented() == {tuple(str(k) for k in key): written(cell) for key, cell in TABLE.items()}
+
+
+def test_the_documents_second_table_is_the_codes() -> None:
+    """What the firewall's word alone comes to."""
+    _, *body = tables()[1]
+    assert {(e, p): said for e, p, said in body} == {
+        (str(e), str(p)): written(cell) for (e, p), cell in PREDICTED.items()
+    }
+
+
+def test_inspected_is_accepted_like_undetermined() -> None:
+    """A proxy's decision is nobody's promise."""
+    assert accept(Expectation.REACHABLE, Prediction.INSPECTED) == (Verdict.UNKNOWN, Reason.FIREWALL_UNDETERMINED)
 
 
 @pytest.mark.parametrize("observation", list(Observation))

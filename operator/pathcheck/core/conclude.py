@@ -29,7 +29,7 @@ from pathcheck.model.findings import (
     WorstFlow,
 )
 from pathcheck.model.plans import Plan
-from pathcheck.model.words import ConditionStatus, Observation, Reason, Verdict
+from pathcheck.model.words import ConditionStatus, Evidence, Observation, Reason, Verdict
 
 _WORST_FIRST = {Verdict.VIOLATED: 0, Verdict.UNKNOWN: 1, Verdict.UPHELD: 2}
 # A probe pod's image may have to be pulled; a check that is not complete after this says so with an Event.
@@ -62,7 +62,7 @@ def conclude(
         conditions=conditions,
         flows=counts,
         findings=tuple(
-            FindingLine(f.reason.value, len(f.flows), f.sentence[:4096], f.rule[:512], f.near_miss[:1024], fix[:4096])
+            FindingLine(f.reason.value, f.total, f.sentence[:4096], f.rule[:512], f.near_miss[:1024], fix[:4096])
             for f, fix in zip(findings[:MAX_FINDINGS], fix_lines, strict=False)
         ),
         worst=_worst(judgements),
@@ -80,9 +80,9 @@ def _holds(before: Status, judgements: Sequence[Judgement]) -> bool:
 
 
 def _counts(judgements: Sequence[Judgement], beyond: int) -> Counts:
-    by = {verdict: sum(j.verdict is verdict for j in judgements) for verdict in Verdict}
+    by = {verdict: sum(j.count for j in judgements if j.verdict is verdict) for verdict in Verdict}
     unknown = by[Verdict.UNKNOWN] + beyond
-    return Counts(len(judgements) + beyond, by[Verdict.UPHELD], by[Verdict.VIOLATED], unknown)
+    return Counts(sum(by.values()) + beyond, by[Verdict.UPHELD], by[Verdict.VIOLATED], unknown)
 
 
 def _all(count: int, are: str) -> str:
@@ -101,6 +101,9 @@ def _accepted(plan: Plan) -> Draft:
 
 
 def _measured(check: PathCheck, judgements: Sequence[Judgement], counts: Counts, now: datetime) -> Draft:
+    if check.evidence is Evidence.PREDICTED:
+        why = "nothing is to be measured: the evidence asked for is Predicted"
+        return "Measured", ConditionStatus.TRUE, Reason.PREDICTED_ONLY, why
     unmeasured = [j for j in judgements if j.seen.observation is Observation.UNMEASURED]
     missing = len(unmeasured) + counts.asked - len(judgements)
     if counts.asked and not missing:
@@ -149,7 +152,8 @@ def _upheld(check: PathCheck, plan: Plan, counts: Counts, findings: Sequence[Fin
             f"all {counts.asked} flows that can be asked are as expected, but not all can be: {_accepted(plan)[3]}"
         )
         return "Upheld", ConditionStatus.UNKNOWN, Reason.NOT_ACCEPTED, message
-    message = _all(counts.asked, check.expectation)
+    said = "" if check.evidence is Evidence.MEASURED else " by the firewall's rules"
+    message = _all(counts.asked, f"{check.expectation}{said}")
     return "Upheld", ConditionStatus.TRUE, Reason.UPHELD, message
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from ipaddress import collapse_addresses
 
 from pathcheck.core.align import Aligned, align
 from pathcheck.core.assign import assign
 from pathcheck.core.conclude import conclude
+from pathcheck.core.foresee import Foreseen, foresee, unread
 from pathcheck.core.group import group
 from pathcheck.core.judge import judge
 from pathcheck.core.observe import PATIENCE, observe
@@ -21,8 +23,10 @@ from pathcheck.model.firewall import Explanation, Firewall, Fix
 from pathcheck.model.flows import Flow, Range
 from pathcheck.model.plans import Asked, Plan
 from pathcheck.model.situation import CheckDecision, FleetDecision, Snapshot, Unavailable
-from pathcheck.model.words import Expectation, Prediction, Reason, Verdict
+from pathcheck.model.words import Evidence, Expectation, Prediction, Reason, Verdict
 
+# Where nothing is seen, rules are all there is: those that cannot be read again for so long may have become others.
+OLD = timedelta(minutes=5)
 SOME_BACKENDS = "undecided:backends"
 
 
@@ -30,6 +34,8 @@ def decide_check(snapshot: Snapshot, name: str, spell: Callable[[Fix], str]) -> 
     """What one check comes to. `spell` writes a fix as a command of the cloud it is for."""
     check = snapshot.checks[name]
     planned = _plan(snapshot, check)
+    if check.evidence is Evidence.PREDICTED:
+        return _decide_predicted(snapshot, check, planned, spell)
     judgements: list[Judgement] = []
     prove: set[str] = set()
     read_firewall = False
@@ -62,6 +68,28 @@ def decide_check(snapshot: Snapshot, name: str, spell: Callable[[Fix], str]) -> 
         look_again_seconds=PATIENCE.total_seconds() if prove or any(j.settling for j in judgements) else None,
         nodes=planned.nodes,
     )
+
+
+def _decide_predicted(
+    snapshot: Snapshot, check: PathCheck, planned: Plan, spell: Callable[[Fix], str]
+) -> CheckDecision:
+    """The same for a check that takes the firewall's word: nothing is observed, and so nothing has to be aligned."""
+    foreseen = _foresee(snapshot, check, planned)
+    findings = foreseen.findings
+    status, announcements = conclude(
+        check, planned, foreseen.judgements, findings, [""] * len(findings), _state(snapshot.firewall), snapshot.now
+    )
+    return CheckDecision(check.name, status, findings, foreseen.judgements, announcements)
+
+
+def _foresee(snapshot: Snapshot, check: PathCheck, planned: Plan) -> Foreseen:
+    if isinstance(snapshot.firewall, Unavailable):
+        return unread(planned.bundles, _said(snapshot.firewall), snapshot.firewall.pending)
+    read, trouble = snapshot.firewall.last_read, snapshot.firewall_trouble
+    if trouble is not None and read is not None and snapshot.now - read > OLD:
+        why = f"it was last read at {read:%H:%M:%S} UTC, and cannot be read now: {_said(trouble)}"
+        return unread(planned.bundles, why, pending=False)
+    return foresee(planned.bundles, check.expectation, snapshot.firewall)
 
 
 def decide_fleet(snapshot: Snapshot) -> FleetDecision:

@@ -87,6 +87,23 @@ TABLE: dict[tuple[Expectation, Prediction, Observation], Cell] = {
     for observation, cell in zip(_COLUMNS, cells, strict=True)
 }
 
+# For a check that accepts the firewall's word (evidence predicted): nothing is seen, and the prediction is the verdict.
+PREDICTED: dict[tuple[Expectation, Prediction], Cell] = {
+    (Expectation.REACHABLE, Prediction.PERMITTED): _UPHELD,
+    (Expectation.REACHABLE, Prediction.BLOCKED): _violated(Reason.FIREWALL_WOULD_BLOCK),
+    (Expectation.REACHABLE, Prediction.UNDETERMINED): _unknown(Reason.FIREWALL_UNDETERMINED),
+    (Expectation.ISOLATED, Prediction.PERMITTED): _violated(Reason.FIREWALL_WOULD_PERMIT),
+    (Expectation.ISOLATED, Prediction.BLOCKED): _UPHELD,
+    (Expectation.ISOLATED, Prediction.UNDETERMINED): _unknown(Reason.FIREWALL_UNDETERMINED),
+}
+
+
+def accept(expectation: Expectation, prediction: Prediction) -> tuple[Verdict, Reason | None]:
+    """The cell of the small table."""
+    row = Prediction.UNDETERMINED if prediction is Prediction.INSPECTED else prediction
+    verdict, reason, _ = PREDICTED[expectation, row]
+    return verdict, reason
+
 
 def judge(flow: Flow, expectation: Expectation, explanation: Explanation, seen: Seen) -> Judgement:
     """One cell of the table, with the flow it was looked up for."""

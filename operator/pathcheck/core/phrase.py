@@ -14,10 +14,13 @@ from pathcheck.model.rules import Rule
 from pathcheck.model.words import Direction, Prediction
 
 
-def describe(flows: Sequence[Flow], explanation: Explanation, firewall: Firewall, sources: Sequence[Range]) -> str:
+def describe(
+    flows: Sequence[Flow], explanation: Explanation, firewall: Firewall, sources: Sequence[Range], traffic: str = ""
+) -> str:
     """Why these flows, which share an explanation, are predicted so.
 
     `sources` are ranges to speak of instead of single addresses; those the cloud delivers to the sender's machine come first.
+    `traffic` says in words what they carry, where they are examples of more.
     """
     if explanation.prediction in (Prediction.UNDETERMINED, Prediction.INSPECTED):
         return explanation.why
@@ -35,7 +38,7 @@ def describe(flows: Sequence[Flow], explanation: Explanation, firewall: Firewall
         return f"{admits}{half}"
     behind = _behind(explanation)
     if not rules:
-        l4s = ", ".join(map(str, sorted({f.l4 for f in flows})))
+        l4s = traffic or ", ".join(map(str, sorted({f.l4 for f in flows})))
         ranges = listed(_ranges(flows, firewall, sources))
         missing = f"no rule admits {ranges} → {l4s} {_targets(flows, firewall)}"
         return f"blocked by {', '.join(names)}: {missing}{behind}{nearest}"

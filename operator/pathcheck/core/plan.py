@@ -2,21 +2,24 @@
 
 Every ordered pair of different nodes for `to.nodes`; every dialling node for `to.service`, whose firewall flows are those to the
 backends behind its virtual address. What cannot be measured now (a probe pod that has no address yet) is still asked and counted.
+What is answered without measuring has a plan of its own: core/spread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
 from itertools import islice
 
-from pathcheck.model.checks import NodeChoice, PathCheck, Requirement, ServiceChoice
+from pathcheck.core.choose import choose
+from pathcheck.core.spread import spread
+from pathcheck.model.checks import NodeChoice, PathCheck, ServiceChoice
 from pathcheck.model.cluster import Backend, Node, ProbePod, Service
 from pathcheck.model.firewall import Problem
 from pathcheck.model.flows import L4, Address, Endpoint, Flow
 from pathcheck.model.plans import Asked, Objection, Plan, Witness
 from pathcheck.model.probing import Dial
-from pathcheck.model.words import Manner, Reason, Vantage
+from pathcheck.model.words import Evidence, Manner, Reason, Vantage
 
 DNS_PORT = 53
 # Silence on a virtual address counts only when the backends behind it are proven up; a witness for each of very many would cost
@@ -38,7 +41,9 @@ def plan(
     """Total: whatever is wrong with the spec comes back as objections beside what can still be asked."""
     if check.problems:
         return Plan(objections=tuple(Objection(Reason.INVALID_SPEC, problem) for problem in check.problems))
-    sources, objections = _choose(check.source, "spec.from.nodes", nodes)
+    if check.evidence is Evidence.PREDICTED:
+        return spread(check, nodes, services, backends)
+    sources, objections = choose(check.source, "spec.from.nodes", nodes)
     if isinstance(check.to, ServiceChoice):
         rest = _to_service(check, check.to, sources, nodes, services, backends, pods)
     else:
@@ -49,7 +54,7 @@ def plan(
 def _to_nodes(
     check: PathCheck, to: NodeChoice, sources: list[str], nodes: Mapping[str, Node], pods: Mapping[str, ProbePod]
 ) -> Plan:
-    targets, objections = _choose(to, "spec.to.nodes", nodes)
+    targets, objections = choose(to, "spec.to.nodes", nodes)
     count = len(sources) * len(targets) - len(set(sources) & set(targets))
     if not count and sources and targets:
         problem = Problem("spec.to.nodes", "chooses only the node that spec.from.nodes chooses; a path needs two")
@@ -188,35 +193,3 @@ def _limit(count: int, check: PathCheck) -> tuple[int, tuple[Objection, ...]]:
         field, limit = "spec.traffic", f"with {len(check.traffic)} entries a check measures at most {affordable}"
     problem = Problem(field, f"{count} pairs are asked, {limit}: {count - most} are not measured")
     return most, (Objection(Reason.LIMIT_EXCEEDED, problem),)
-
-
-def _choose(choice: NodeChoice, field: str, nodes: Mapping[str, Node]) -> tuple[list[str], tuple[Objection, ...]]:
-    if choice.names:
-        missing = tuple(
-            Objection(Reason.NODE_NOT_FOUND, Problem(f"{field}.names[{index}]", f"node {name} does not exist"))
-            for index, name in enumerate(choice.names)
-            if name not in nodes
-        )
-        return [name for name in choice.names if name in nodes], missing
-    chosen = sorted(name for name, node in nodes.items() if _selected(choice, node.labels))
-    if chosen:
-        return chosen, ()
-    return [], (Objection(Reason.NO_NODES_SELECTED, Problem(f"{field}.selector", "selects no node")),)
-
-
-def _selected(choice: NodeChoice, labels: Mapping[str, str]) -> bool:
-    wanted = (choice.match_labels or {}).items()
-    return all(labels.get(key) == value for key, value in wanted) and _all_met(choice.match_expressions, labels)
-
-
-def _all_met(requirements: Iterable[Requirement], labels: Mapping[str, str]) -> bool:
-    """metav1.LabelSelector: NotIn is met by a node without the label."""
-    return all(
-        {
-            "In": r.key in labels and labels[r.key] in r.values,
-            "NotIn": r.key not in labels or labels[r.key] not in r.values,
-            "Exists": r.key in labels,
-            "DoesNotExist": r.key not in labels,
-        }[r.operator]
-        for r in requirements
-    )

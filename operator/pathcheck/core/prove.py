@@ -226,6 +226,11 @@ def _matches(traffic: Iterable[tuple[int, PortRange]]) -> tuple[L4Match, ...]:
     return tuple(found)
 
 
+def merged(traffic: Iterable[L4Match]) -> tuple[L4Match, ...]:
+    """The same traffic, each protocol once, with as few runs of ports as say it."""
+    return _matches((m.protocol or 0, ports) for m in traffic for ports in m.ports or (ALL_PORTS,))
+
+
 def spoken(traffic: Iterable[L4Match]) -> str:
     """`tcp (not 22, 80), udp, esp`: by what is missing where that is shorter."""
     return ", ".join(_spoken(match) for match in traffic)

@@ -30,7 +30,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One flow: what was seen, what was predicted, what we hold, and why.
+    """One flow: what was seen, what was predicted, what we hold, and why; or `count` flows that are alike, by one of them.
 
     `at_firewall` are the flows that the prediction is about. `settling`: the firewall changed less than a round ago, so that what was
     seen and what is predicted may not belong together yet.
@@ -44,11 +44,15 @@ class Judgement:
     note: Reason | None = None
     at_firewall: tuple[Flow, ...] = ()
     settling: bool = False
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One cause, many flows. `rule` is the deciding rule's name where one decided, else ""."""
+    """One cause, many flows. `rule` is the deciding rule's name where one decided, else "".
+
+    `count` is how many flows there are where `flows` are examples only, else 0.
+    """
 
     reason: Reason
     verdict: Verdict
@@ -57,6 +61,12 @@ class Finding:
     rule: str = ""
     near_miss: str = ""
     fix: Fix | None = None
+    count: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many flows it is about."""
+        return self.count or len(self.flows)
 
 
 @dataclass(frozen=True, slots=True)

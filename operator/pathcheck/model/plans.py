@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from pathcheck.model.firewall import Problem
-from pathcheck.model.flows import Address, Flow
+from pathcheck.model.flows import L4, Address, Flow
 from pathcheck.model.probing import Dial
+from pathcheck.model.proofs import Span
 from pathcheck.model.words import Reason
 
 
@@ -48,11 +50,30 @@ class Objection:
 
 
 @dataclass(frozen=True, slots=True)
+class Bundle:
+    """Very many flows that are predicted only: every source to every destination on another node, each of this traffic."""
+
+    sources: tuple[Span, ...]
+    destinations: tuple[Span, ...]
+    traffic: tuple[L4, ...]
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs of ends there are on different nodes."""
+        here, there = (Counter(span.identity for span in ends) for ends in (self.sources, self.destinations))
+        return here.total() * there.total() - sum(n * there[identity] for identity, n in here.items())
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """A check's flows; `beyond` counts those that its limit leaves out; `nodes` are all that need a probe pod for it."""
+    """A check's flows; `beyond` counts those that its limit leaves out; `nodes` are all that need a probe pod for it.
+
+    A check that is answered by prediction alone has `bundles` in their place.
+    """
 
     asked: tuple[Asked, ...] = ()
     beyond: int = 0
     objections: tuple[Objection, ...] = ()
     nodes: frozenset[str] = frozenset()
     sources: tuple[str, ...] = ()
+    bundles: tuple[Bundle, ...] = ()

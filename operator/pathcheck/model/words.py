@@ -117,6 +117,7 @@ class Reason(StrEnum):
     ARRIVED_FOR_UNKNOWN_REASON = "ArrivedForUnknownReason"
     FIREWALL_WOULD_BLOCK = "FirewallWouldBlock"
     FIREWALL_WOULD_PERMIT = "FirewallWouldPermit"
+    FIREWALL_UNDETERMINED = "FirewallUndetermined"
     UNMEASURED = "Unmeasured"
     # notes: said beside a verdict, they never change it
     FIREWALL_MODEL_DISAGREES = "FirewallModelDisagrees"
@@ -127,6 +128,7 @@ class Reason(StrEnum):
     INVALID_SPEC = "InvalidSpec"
     NODE_NOT_FOUND = "NodeNotFound"
     NO_NODES_SELECTED = "NoNodesSelected"
+    NO_POD_RANGE = "NoPodRange"
     SERVICE_NOT_FOUND = "ServiceNotFound"
     SERVICE_WITHOUT_ADDRESS = "ServiceWithoutAddress"
     PORT_NOT_FOUND = "PortNotFound"
@@ -134,6 +136,7 @@ class Reason(StrEnum):
     LIMIT_EXCEEDED = "LimitExceeded"
     COMPLETE = "Complete"
     INCOMPLETE = "Incomplete"
+    PREDICTED_ONLY = "PredictedOnly"
     NOT_YET_MEASURED = "NotYetMeasured"
     NOT_ACCEPTED = "NotAccepted"
     UPHELD = "Upheld"

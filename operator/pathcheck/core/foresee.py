@@ -1,0 +1,179 @@
+"""What does a check come to that takes the firewall's word? Bundles of flows, proved by kinds, judged and told by cause.
+
+A judgement stands for all pairs of two kinds with one protocol, and is what the worst of their addresses and ports come to. A finding is
+told of everything that is not as expected, whether or not something worse hides it in the judgement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from pathcheck.core.alike import endpoint_of, interval_of
+from pathcheck.core.judge import accept
+from pathcheck.core.phrase import describe
+from pathcheck.core.prove import WORST_FIRST, Case, Piecemeal, cases, merged, spoken
+from pathcheck.model.findings import Finding, Judgement, Seen
+from pathcheck.model.firewall import Explanation, Firewall
+from pathcheck.model.flows import L4, Flow
+from pathcheck.model.plans import Bundle
+from pathcheck.model.proofs import Span
+from pathcheck.model.rules import L4Match, PortRange
+from pathcheck.model.words import Expectation, Observation, Prediction, Reason, Verdict
+
+_VERDICTS = (Verdict.VIOLATED, Verdict.UNKNOWN, Verdict.UPHELD)
+_NO_FAMILY = Explanation(
+    Prediction.UNDETERMINED, ("undecided:addresses",), "the two ends have no addresses of one family"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """Judgements of all flows, and findings of those that are not as expected, worst first. `violated` are an example of each piece."""
+
+    judgements: tuple[Judgement, ...]
+    findings: tuple[Finding, ...]
+
+
+def foresee(bundles: Sequence[Bundle], expectation: Expectation, firewall: Firewall) -> Foreseen:
+    """Everything these bundles ask, proved."""
+    judgements: list[Judgement] = []
+    causes: dict[tuple[Verdict, Reason, tuple[str, ...]], _Cause] = {}
+    for bundle in bundles:
+        for case in cases(bundle.sources, bundle.destinations, _matches(bundle.traffic), firewall):
+            pieces = sorted(case.pieces, key=lambda p: _rank(p.explanation, expectation)) or [_apart(case)]
+            judgements.append(_judgement(case, pieces[0], expectation))
+            for cause, piece in _unlike(pieces, expectation):
+                known = causes.setdefault(cause, _Cause(piece.explanation))
+                known.add(case, piece)
+    findings = [_finding(*key, cause, firewall) for key, cause in causes.items()]
+    findings.sort(key=lambda f: (_VERDICTS.index(f.verdict), -f.total, f.reason, f.sentence))
+    return Foreseen(tuple(judgements), tuple(findings))
+
+
+def unread(bundles: Sequence[Bundle], why: str, pending: bool) -> Foreseen:
+    """The same where there is no firewall to ask: all unknown. `pending`: it is being read for the first time."""
+    explanation = Explanation(Prediction.UNDETERMINED, why=why)
+    reason = Reason.FIREWALL_UNDETERMINED
+    judgements = []
+    for bundle in bundles:
+        for l4 in bundle.traffic:
+            flow = next(_flows(bundle.sources, bundle.destinations, l4))
+            seen = Seen(Observation.UNMEASURED, pending=pending)
+            judgements.append(Judgement(flow, seen, explanation, Verdict.UNKNOWN, reason, count=bundle.pairs))
+    if not judgements:
+        return Foreseen((), ())
+    flows = tuple(j.flow for j in judgements)
+    told = Finding(reason, Verdict.UNKNOWN, flows, f"the firewall is not known: {why}", count=_sum(judgements))
+    return Foreseen(tuple(judgements), (told,))
+
+
+def samples(bundles: Sequence[Bundle], firewall: Firewall) -> Iterator[Flow]:
+    """One flow for every piece of these bundles that comes to the same."""
+    for bundle in bundles:
+        for case in cases(bundle.sources, bundle.destinations, _matches(bundle.traffic), firewall):
+            yield from (piece.example for piece in case.pieces)
+
+
+@dataclass(slots=True)
+class _Cause:
+    """What has one cause: where it is, on which ports, and in how many flows."""
+
+    explanation: Explanation
+    nearest: str = ""
+    sources: dict[Span, None] = field(default_factory=dict)
+    destinations: dict[Span, None] = field(default_factory=dict)
+    traffic: list[L4Match] = field(default_factory=list)
+    flows: list[Flow] = field(default_factory=list)
+    paths: int = 0
+    last: Case | None = None
+
+    def add(self, case: Case, piece: Piecemeal) -> None:
+        if not self.nearest and piece.explanation.near_misses:
+            self.nearest = _of_ranges(piece.explanation.near_misses[0].sentence, case, piece)
+        self.sources |= dict.fromkeys(case.senders.spans)
+        self.destinations |= dict.fromkeys(case.receivers.spans)
+        self.traffic.append(piece.traffic)
+        self.flows.append(piece.example)
+        if case is not self.last:
+            self.last, self.paths = case, self.paths + case.pairs
+
+
+def _matches(traffic: Iterable[L4]) -> list[L4Match]:
+    return [L4Match(l4.protocol, (PortRange(l4.port, l4.port),) if l4.port is not None else ()) for l4 in traffic]
+
+
+def _rank(explanation: Explanation, expectation: Expectation) -> tuple[int, int]:
+    verdict, _ = accept(expectation, explanation.prediction)
+    return _VERDICTS.index(verdict), WORST_FIRST.index(explanation.prediction)
+
+
+def _apart(case: Case) -> Piecemeal:
+    """A v4-only node and a v6-only one: nothing can pass, but no rule says so."""
+    (flow,) = list(_flows(case.senders.spans, case.receivers.spans, L4(case.asked.protocol or 0)))[:1]
+    return Piecemeal((), (), case.asked, _NO_FAMILY, flow)
+
+
+def _judgement(case: Case, worst: Piecemeal, expectation: Expectation) -> Judgement:
+    verdict, reason = accept(expectation, worst.explanation.prediction)
+    port = case.asked.ports[0].first if case.asked.ports else None
+    flow = Flow(worst.example.source, worst.example.destination, L4(worst.example.l4.protocol, port))
+    seen = Seen(Observation.UNMEASURED)
+    return Judgement(flow, seen, worst.explanation, verdict, reason, at_firewall=(worst.example,), count=case.pairs)
+
+
+def _unlike(
+    pieces: Sequence[Piecemeal], expectation: Expectation
+) -> Iterator[tuple[tuple[Verdict, Reason, tuple[str, ...]], Piecemeal]]:
+    for piece in pieces:
+        verdict, reason = accept(expectation, piece.explanation.prediction)
+        if reason is not None:
+            yield (verdict, reason, piece.explanation.decided_by), piece
+
+
+def _finding(
+    verdict: Verdict, reason: Reason, decided_by: tuple[str, ...], cause: _Cause, firewall: Firewall
+) -> Finding:
+    traffic = spoken(merged(cause.traffic))
+    across = list(_flows(list(cause.sources), list(cause.destinations), cause.flows[0].l4))
+    said = describe(across, cause.explanation, firewall, (), traffic)
+    if cause.nearest:
+        said = said.replace(cause.explanation.near_misses[0].sentence, cause.nearest)
+    where = f"{traffic} from {_ranges(cause.sources)} to {_ranges(cause.destinations)}"
+    sentence = {
+        Reason.FIREWALL_WOULD_BLOCK: said,
+        Reason.FIREWALL_WOULD_PERMIT: f"{where} must stay isolated: {said}",
+    }.get(reason, f"{where}: the firewall's answer cannot be told: {said}")
+    return Finding(
+        reason, verdict, tuple(cause.flows), sentence, ", ".join(decided_by), cause.nearest, count=cause.paths
+    )
+
+
+def _of_ranges(sentence: str, case: Case, piece: Piecemeal) -> str:
+    """What is said of the example's address, said of its range where that is alike from end to end."""
+    ends = (
+        (piece.example.source, case.senders, piece.source),
+        (piece.example.destination, case.receivers, piece.destination),
+    )
+    for end, kind, look in ends:
+        for range_ in (r for span in kind.spans if span.name == end.name for r in span.ranges if end.address in r):
+            if (range_.version, *interval_of(range_)) in kind.looks[look]:
+                sentence = sentence.replace(f"but {end.address} is", f"but {range_} is")
+    return sentence
+
+
+def _flows(sources: Sequence[Span], destinations: Sequence[Span], l4: L4) -> Iterator[Flow]:
+    """Flows that between them touch every source and every destination."""
+    for i in range(max(len(sources), len(destinations))):
+        a, b = sources[i % len(sources)], destinations[(i + 1) % len(destinations)]
+        start, end = (endpoint_of(span, span.ranges[0].network_address) for span in (a, b))
+        yield Flow(start, end, l4)
+
+
+def _ranges(spans: Iterable[Span]) -> str:
+    ranges = [str(r) for span in spans for r in span.ranges]
+    return ", ".join(ranges[:8]) + (f" and {len(ranges) - 8} more" if len(ranges) > 8 else "")
+
+
+def _sum(judgements: Iterable[Judgement]) -> int:
+    return sum(j.count for j in judgements)
