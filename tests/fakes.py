@@ -69,6 +69,10 @@ class FakeCluster:
         self._called("get", resource, name)
         return deepcopy(self._there(resource, name, namespace))
 
+    async def read_all(self, resource: Resource) -> tuple[Body, ...]:
+        self._called("list", resource, "")
+        return tuple(deepcopy(body) for (kind, _, _), body in self.objects.items() if kind == resource)
+
     async def census(
         self, resource: Resource, namespace: str | None = None, label_selector: str = ""
     ) -> tuple[frozenset[str], int]:

@@ -12,6 +12,7 @@ from pathcheck.shell import ports
 from pathcheck.shell.main import KEY_SECRET
 from pathcheck.shell.settings import settings_of
 from pathcheck.shell.world import TRANSLATIONS
+from pathcheck.wire.datapath import config_map_of
 from pathcheck.wire.events import NAMESPACE as EVENT_NAMESPACE
 from pathcheck.wire.probe_pods import pod_manifest
 
@@ -40,7 +41,15 @@ def test_operator_may_read() -> None:
     role = objects("ClusterRole")["", "pathcheck-operator"]
     watched = {(r.group, r.plural, verb) for r in TRANSLATIONS for verb in ("get", "list", "watch")}
     definitions = {("apiextensions.k8s.io", "customresourcedefinitions", verb) for verb in ("list", "watch")}
-    assert allowed(role) == watched | definitions | {("pathcheck.dev", "pathchecks/status", "patch")}
+    network = {("apps", "daemonsets", "list"), ("", "configmaps", "get"), ("crd.projectcalico.org", "ippools", "list")}
+    assert allowed(role) == watched | definitions | network | {("pathcheck.dev", "pathchecks/status", "patch")}
+    config_maps = [rule for rule in role["rules"] if "configmaps" in rule["resources"]]
+    assert [set(rule["resourceNames"]) for rule in config_maps] == [
+        {
+            config_map_of({"metadata": {"name": name}})
+            for name in ("cilium", "kube-flannel-ds", "canal", "antrea-agent", "ip-masq-agent")
+        }
+    ]
 
 
 def test_operator_may_write() -> None:

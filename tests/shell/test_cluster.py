@@ -12,6 +12,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 
 from pathcheck.shell.cluster import Cluster
 from pathcheck.shell.ports import (
+    DAEMON_SETS,
     PATH_CHECKS,
     PATH_PROBES,
     PODS,
@@ -120,6 +121,18 @@ async def test_census(harness: Harness) -> None:
     assert {accept.partition(";")[2] for accept in harness.server.accepts} == {
         "as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
     }
+
+
+async def test_read_all(harness: Harness) -> None:
+    """All pages of a kind, with the objects; an empty list is null there."""
+    harness.answer({"metadata": {"continue": "c"}, "items": [{"metadata": {"name": "a"}}]})
+    harness.answer({"metadata": {}, "items": None})
+    assert await harness.cluster.read_all(DAEMON_SETS) == ({"metadata": {"name": "a"}},)
+    assert [path for _, path, _, _ in harness.server.asked] == [
+        "/apis/apps/v1/daemonsets?limit=500",
+        "/apis/apps/v1/daemonsets?limit=500&continue=c",
+    ]
+    assert harness.server.accepts == ["application/json", "application/json"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from pathcheck.model.checks import PathCheck
 from pathcheck.model.cluster import Backend, Node, ProbePod, Service
+from pathcheck.model.datapath import Shown
 from pathcheck.model.findings import Announcement, Finding, Judgement, Status
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.probing import Assignment, PathProbe
@@ -30,7 +31,8 @@ class Unavailable:
 class Snapshot:
     """The world at one moment. Mappings are by name (probe pods and PathProbes by node) and are not changed after gathering.
 
-    `firewall` is the last good reading; `firewall_trouble` is set while newer ones fail.
+    `firewall` is the last good reading; `firewall_trouble` is set while newer ones fail. `datapath` is what was shown of the pod
+    network.
     """
 
     now: datetime
@@ -44,6 +46,7 @@ class Snapshot:
     firewall_trouble: Unavailable | None = None
     key: str = ""
     heartbeat_seconds: int = 30
+    datapath: Shown = field(default_factory=Shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -85,24 +85,31 @@ class Cluster:
     async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Body:
         return await self._call("get", "GET", resource.path(namespace, name))
 
+    async def read_all(self, resource: Resource) -> tuple[Body, ...]:
+        return tuple([item async for page in self._pages(resource.path(), {}) for item in page.get("items") or ()])
+
     async def census(
         self, resource: Resource, namespace: str | None = None, label_selector: str = ""
     ) -> tuple[frozenset[str], int]:
         uids: set[str] = set()
+        version = 0
+        async for page in self._pages(resource.path(namespace), {"Accept": METADATA_ONLY}, label_selector):
+            uids.update(item["metadata"]["uid"] for item in page.get("items") or ())  # an empty list is null there
+            version = int(page["metadata"]["resourceVersion"])
+        return frozenset(uids), version
+
+    async def _pages(
+        self, path: str, headers: dict[str, str], label_selector: str = ""
+    ) -> AsyncIterator[dict[str, Any]]:
         token = ""
         while True:
             query = [("limit", str(PAGE)), ("labelSelector", label_selector), ("continue", token)]
-            page = await self._call(
-                "list",
-                "GET",
-                resource.path(namespace),
-                query=[(key, value) for key, value in query if value],
-                headers={"Accept": METADATA_ONLY},
-            )
-            uids.update(item["metadata"]["uid"] for item in page.get("items") or ())  # an empty list is null there
+            given = [(key, value) for key, value in query if value]
+            page = await self._call("list", "GET", path, query=given, headers=headers)
+            yield page
             token = page["metadata"].get("continue", "")
             if not token:
-                return frozenset(uids), int(page["metadata"]["resourceVersion"])
+                return
 
     async def delete(self, resource: Resource, name: str, namespace: str | None = None, uid: str = "") -> None:
         body = {"preconditions": {"uid": uid}} if uid else {}

@@ -22,6 +22,7 @@ from pathcheck.shell.cluster import Cluster, configuration
 from pathcheck.shell.handlers import registry_of
 from pathcheck.shell.handlers import settings as kopf_settings
 from pathcheck.shell.metrics import Metrics
+from pathcheck.shell.pod_network import PodNetwork
 from pathcheck.shell.ports import PATH_CHECKS, PATH_PROBES, SECRETS, ClusterError, KubeApi, NotFound
 from pathcheck.shell.reconcile import FLEET, Fleet, Key, Reconciler
 from pathcheck.shell.recordings import Recordings, scope_of
@@ -86,7 +87,10 @@ async def _operate(settings: Settings) -> int:
             key=await _prepared(cluster, settings.namespace),
             instance=settings.pod_name,
         )
-        reconciler = Reconciler(world, cluster, recordings, fleet, metrics, lambda key: work.ask(key))
+        network = PodNetwork(settings, cluster)
+        reconciler = Reconciler(
+            world, cluster, recordings, fleet, metrics, lambda key: work.ask(key), datapath=lambda: network.current
+        )
         work: Work[Key] = Work(reconciler.do, Agenda())
         world.on_change = reconciler.changed
         work.ask(FLEET)  # where there is no check any more, too: what is left of the last one goes
@@ -97,6 +101,7 @@ async def _operate(settings: Settings) -> int:
                 for passage in (
                     lambda: work.run(),
                     lambda: recordings.run(reconciler.firewall_changed),
+                    lambda: network.run(reconciler.firewall_changed),
                     lambda: _census(reconciler),
                 )
             ]

@@ -71,6 +71,9 @@ SERVICES = Resource("", "v1", "services")
 ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices")
 PODS = Resource("", "v1", "pods")
 SECRETS = Resource("", "v1", "secrets")
+CONFIG_MAPS = Resource("", "v1", "configmaps")
+DAEMON_SETS = Resource("apps", "v1", "daemonsets")
+IP_POOLS = Resource("crd.projectcalico.org", "v1", "ippools")
 EVENTS = Resource("events.k8s.io", "v1", "events")
 PATH_CHECKS = Resource("pathcheck.dev", "v1alpha1", "pathchecks")
 PATH_PROBES = Resource("pathcheck.dev", "v1alpha1", "pathprobes")
@@ -87,6 +90,9 @@ class KubeApi(Protocol):
 
     async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Body:
         """One object."""
+
+    async def read_all(self, resource: Resource) -> tuple[Body, ...]:
+        """All objects of a kind, in every namespace."""
 
     async def census(
         self, resource: Resource, namespace: str | None = None, label_selector: str = ""

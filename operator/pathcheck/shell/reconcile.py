@@ -24,6 +24,7 @@ import structlog
 
 from pathcheck.core.decide import decide_check, decide_fleet
 from pathcheck.model.checks import PathCheck
+from pathcheck.model.datapath import Shown
 from pathcheck.model.findings import Announcement
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.probing import Assignment, PathProbe
@@ -91,7 +92,7 @@ class Fleet:
 
 
 class Reconciler:
-    """`ask` puts a key on the work queue; `now` is the wall clock, in UTC."""
+    """`ask` puts a key on the work queue; `now` is the wall clock, in UTC; `datapath` what was shown of the pod network last."""
 
     def __init__(
         self,
@@ -102,6 +103,7 @@ class Reconciler:
         metrics: Metrics,
         ask: Callable[[Key], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        datapath: Callable[[], Shown] = Shown,
     ) -> None:
         self._world = world
         self._api = api
@@ -110,6 +112,7 @@ class Reconciler:
         self._metrics = metrics
         self._ask = ask
         self._now = now
+        self._datapath = datapath
         # Which nodes each check's last decision spoke of: only a hint whom to wake, the resync finds the rest.
         self._touches: dict[str, frozenset[str]] = {}
 
@@ -128,7 +131,7 @@ class Reconciler:
             self._ask_checks([*self._world.checks(), *gone])
 
     def firewall_changed(self) -> None:
-        """A new recording, or none any more."""
+        """A new recording, or none any more; or something else was shown of the pod network."""
         self._ask_checks(self._world.checks())
 
     async def do(self, key: Key) -> float | None:
@@ -174,6 +177,7 @@ class Reconciler:
             firewall_trouble=self._firewall.trouble,
             key=self._fleet.key,
             heartbeat_seconds=self._fleet.heartbeat_seconds,
+            datapath=self._datapath(),
         )
 
     def _ask_checks(self, names: Iterable[str]) -> None:

@@ -28,8 +28,6 @@ from pathcheck.model.flows import Range
 
 Body = Mapping[str, Any]
 
-CONFIG_MAPS = ("cilium-config", "kube-flannel-cfg", "canal-config", "antrea-config", "ip-masq-agent")
-
 # Kernel's default, as Cilium and flannel use it; IANA's (RFC 7348, RFC 8926); WireGuard's own, and Cilium's.
 _VXLAN_KERNEL, _VXLAN_IANA, _GENEVE, _WIREGUARD, _WIREGUARD_V6, _WIREGUARD_CILIUM = (
     8472,
@@ -102,6 +100,20 @@ def subnet_of(annotations: Mapping[str, str]) -> Range | None:
     except (KeyError, ValueError):
         return None
 
+
+def config_map_of(daemon_set: Body) -> str | None:
+    """The ConfigMap, in the DaemonSet's own namespace, without which what it does cannot be told."""
+    name = str(daemon_set["metadata"]["name"])
+    return "kube-flannel-cfg" if name.startswith("kube-flannel") else _CONFIG_MAPS.get(name)
+
+
+_CONFIG_MAPS = {
+    "cilium": "cilium-config",
+    "anetd": "cilium-config",
+    "canal": "canal-config",
+    "antrea-agent": "antrea-config",
+    "ip-masq-agent": "ip-masq-agent",
+}
 
 _Read = Callable[[str, Body, Seen], Datapath | None]
 
