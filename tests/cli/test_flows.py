@@ -15,8 +15,7 @@ from pathcheck.cli.main import app
 from pathcheck.cli.predict import BadInput
 from tests.recordings import Raw, entry, recording, rule
 
-NODE_1 = {"ip": "10.142.15.205", "instance": "node-1"}
-NODE_2 = {"ip": "10.142.15.206", "instance": "node-2"}
+ROOT = Path(__file__).parents[2]
 POD_1 = {"ip": "10.24.9.31", "instance": "node-1"}
 POD_2 = {"ip": "10.24.12.40", "instance": "node-2"}
 OUTSIDE = {"ip": "203.0.113.9"}
@@ -428,3 +427,13 @@ def test_every_rule_that_was_asked(recorded: str) -> None:
         "    ingress  yes    implied-deny-ingress  no rule admits it\n"
         "1 flow: 1 blocked\n"
     )
+
+
+def test_the_documentation_shows_what_is_printed() -> None:
+    """The flows beside the story, as docs/predict.md shows their answers, and the same as JSON lines."""
+    story = ROOT / "docs" / "story"
+    words = ["predict", "--recording", str(story / "outage.json"), "--flows", str(story / "flows.jsonl")]
+    page = (ROOT / "docs" / "predict.md").read_text()
+    assert f"```\n{CliRunner().invoke(app, words).stdout}```" in page
+    lines = CliRunner().invoke(app, [*words, "--output", "json"]).stdout.splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["dns", "dns-node", "ping", "any-tcp", "answer"]
