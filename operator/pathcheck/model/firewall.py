@@ -9,7 +9,7 @@ from datetime import datetime
 from pathcheck.model.flows import Flow
 from pathcheck.model.machines import Instance, Network, Route
 from pathcheck.model.rules import Policy, Rule, Stage
-from pathcheck.model.words import Action, Direction, Prediction
+from pathcheck.model.words import Action, Direction, Prediction, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +122,16 @@ class NearMiss:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """One thing that must change for a flow to pass: `name` as in `decided_by`, or `route:…`; `stage` says in words whose it is."""
+    """One thing that must change for a flow to pass: `name` as in `decided_by`, or `route:…`; `stage` says in words whose it is.
+
+    `reason` is what a silent flow is put down to because of it; None where that follows from the prediction.
+    """
 
     name: str
     stage: str
     direction: Direction
     sentence: str
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)

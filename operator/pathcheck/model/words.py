@@ -114,6 +114,11 @@ class Reason(StrEnum):
     REJECTED_ON_PATH = "RejectedOnPath"
     SILENT_BEYOND_FIREWALL = "SilentBeyondFirewall"
     SILENT_FOR_UNKNOWN_REASON = "SilentForUnknownReason"
+    # what a silent flow is put down to instead where the way itself is broken (core/route.py)
+    NO_ROUTE_TO_POD_RANGE = "NoRouteToPodRange"
+    ROUTE_BLACKHOLED = "RouteBlackholed"
+    ROUTE_SHADOWED = "RouteShadowed"
+    ROUTE_NEXT_HOP_NOT_FORWARDING = "RouteNextHopNotForwarding"
     ARRIVED_FOR_UNKNOWN_REASON = "ArrivedForUnknownReason"
     FIREWALL_WOULD_BLOCK = "FirewallWouldBlock"
     FIREWALL_WOULD_PERMIT = "FirewallWouldPermit"
