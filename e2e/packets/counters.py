@@ -12,9 +12,9 @@ Decided = Counter[tuple[str, str]]
 
 
 def decided(router: str) -> Decided:
-    """Packets by direction (`ingress`, `egress`) and rule, since the rules were put in force.
+    """Packets by side (`ingress`, `egress`) and rule, since the rules were put in force; a packet may count on both sides.
 
-    Left out are packets that an egress rule let go on: the last word on them is the receiver's.
+    Rules that only left their policy (goto_next) decided nothing.
     """
     shown = run(["nsenter", f"--net=/run/netns/{router}", "nft", "-j", "list", "table", "inet", "vpc"])
     counted: Decided = Counter()
@@ -22,6 +22,6 @@ def decided(router: str) -> Decided:
         rule = entry.get("rule", {})
         parts: dict[str, Any] = {key: value for part in rule.get("expr", []) for key, value in part.items()}
         side = rule.get("chain", "").partition("/")[0]
-        if "comment" in rule and ("drop" in parts or (side == "ingress" and "accept" in parts)):
+        if "comment" in rule and ("drop" in parts or "accept" in parts):
             counted[side, rule["comment"]] += parts["counter"]["packets"]
     return counted

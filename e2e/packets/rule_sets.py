@@ -32,6 +32,10 @@ class Vocabulary:
     ranges: Sequence[Sequence[str]]
     tags: Sequence[str]
     accounts: Sequence[str]
+    secure_tags: Sequence[str]
+    groups: Sequence[str]
+    regions: Sequence[str]
+    root: str
 
 
 def rule_sets(vocabulary: Vocabulary) -> st.SearchStrategy[list[Rule]]:
@@ -57,7 +61,7 @@ def _rules(draw: st.DrawFn, vocabulary: Vocabulary) -> Rule:
     rule: Rule = {
         "network": draw(st.sampled_from(vocabulary.networks)),
         "direction": draw(st.sampled_from(("INGRESS", "EGRESS"))),
-        draw(st.sampled_from(("allowed", "denied"))): draw(st.lists(_entries(), min_size=1, max_size=3)),
+        draw(st.sampled_from(("allowed", "denied"))): draw(st.lists(entries("IPProtocol"), min_size=1, max_size=3)),
         "priority": draw(st.sampled_from(_PRIORITIES)),
         # One in four: a rule that does not exist tests nothing else.
         "disabled": draw(st.sampled_from((False, False, False, True))),
@@ -85,9 +89,10 @@ def _rules(draw: st.DrawFn, vocabulary: Vocabulary) -> Rule:
     return rule
 
 
-def _entries() -> st.SearchStrategy[dict[str, Any]]:
+def entries(protocol: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Protocols with ports or without, the protocol under this name: VPC rules and policies spell it differently."""
     ports = st.lists(st.sampled_from(_PORTS), min_size=1, max_size=2, unique=True)
     return st.one_of(
-        st.fixed_dictionaries({"IPProtocol": st.sampled_from(("all", *_WITH_PORTS, *_NAMED, *_NUMBERED))}),
-        st.fixed_dictionaries({"IPProtocol": st.sampled_from(_WITH_PORTS), "ports": ports}),
+        st.fixed_dictionaries({protocol: st.sampled_from(("all", *_WITH_PORTS, *_NAMED, *_NUMBERED))}),
+        st.fixed_dictionaries({protocol: st.sampled_from(_WITH_PORTS), "ports": ports}),
     )

@@ -132,7 +132,6 @@ def test_one_association_of_a_name(emulator: Serving) -> None:
 def test_policies_of_an_organization(emulator: Serving) -> None:
     """A hierarchical policy has a number as its name, belongs to its parent, and there is one for each node."""
     client = emulator.client(compute_v1.FirewallPoliciesClient)
-    numbers = []
     for short in ("base", "other"):
         policy = compute_v1.FirewallPolicy(short_name=short)
         client.insert_unary(request={"parent_id": "organizations/7", "firewall_policy_resource": policy})
