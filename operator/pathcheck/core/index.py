@@ -79,6 +79,7 @@ class Index:
         self._protocols = self._l4()
         self._targets: dict[tuple[object, ...], Bits] = {}
         self._traffic: dict[L4, Bits] = {}
+        self._firsts: dict[tuple[int, int, str], tuple[int, ...]] = {}
 
     def target(self, machine: Instance) -> Bits:
         """By the machine's tags, service accounts and secure tags; where its bindings are not known, every such rule is possible."""
@@ -161,6 +162,21 @@ class Index:
     def remote_sweep(self, version: int) -> Sweep:
         """Rules by remote address of this family, as far as ranges say."""
         return self._remote[version]
+
+    def remote_networks(self, place: int, version: int) -> tuple[int, ...]:
+        """The remote ranges of the rule at this place, those of one family, each by its first address."""
+        return self._networks(place, version, "remote", self.rules[place].remote_ranges)
+
+    def local_networks(self, place: int, version: int) -> tuple[int, ...]:
+        """Its local ranges likewise."""
+        return self._networks(place, version, "local", self.rules[place].local_ranges)
+
+    def _networks(self, place: int, version: int, side: str, ranges: Iterable[Range]) -> tuple[int, ...]:
+        key = (place, version, side)
+        known = self._firsts.get(key)
+        if known is None:
+            known = self._firsts[key] = tuple(int(r.network_address) for r in ranges if r.version == version)
+        return known
 
     def final(self, direction: Direction) -> int:
         """Rules that, matched first, have the last word, and a plain one."""

@@ -9,13 +9,13 @@ With a bit set for each field that matched, "all but this one" is an intersectio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 
 from pathcheck.core.places import Side
 from pathcheck.core.walk import Answer
 from pathcheck.model.firewall import NearMiss
-from pathcheck.model.flows import Address, Range
+from pathcheck.model.flows import L4
 from pathcheck.model.rules import L4Match, Rule
 from pathcheck.model.words import Action, Direction
 
@@ -40,28 +40,31 @@ def near_misses(side: Side, answer: Answer, wished: Action) -> tuple[NearMiss, .
         remote: side.far.sure,
     }
     candidates = index.doing[wished] & ~index.unsure & (index.in_force | index.disabled)
+    gaps = _gaps(side)
     found: list[NearMiss] = []
     for many in (1, 2):
         for missed in combinations(_NEAREST_FIRST, many):
             bits = candidates
             for field, holds in matched.items():
                 bits &= ~holds if field in missed else holds
-            near = sorted(
-                _some(side.index.rules, bits), key=lambda rule: (*_gaps(rule, side, missed), rule.priority, rule.id)
-            )
-            found += [_near_miss(rule, missed, side, answer) for rule in near[: _MOST_MISSES - len(found)]]
+            places = _some(bits)
+            if len(places) > 1:
+                # Of rules that are equally far off, the one that is asked first.
+                places.sort(key=lambda place: ([gaps[field](place) for field in missed], place))
+            near = (index.rules[place] for place in places[: _MOST_MISSES - len(found)])
+            found += [_near_miss(rule, missed, side, answer) for rule in near]
             if len(found) == _MOST_MISSES:
                 return tuple(found)
     return tuple(found)
 
 
-def _some(rules: Sequence[Rule], bits: int) -> Iterator[Rule]:
-    for _ in range(_MOST_COMPARED):
-        if not bits:
-            return
+def _some(bits: int) -> list[int]:
+    places: list[int] = []
+    while bits and len(places) < _MOST_COMPARED:
         low = bits & -bits
-        yield rules[low.bit_length() - 1]
+        places.append(low.bit_length() - 1)
         bits ^= low
+    return places
 
 
 def _near_miss(rule: Rule, missed: Sequence[str], side: Side, answer: Answer) -> NearMiss:
@@ -81,30 +84,32 @@ def range_fields(direction: Direction) -> tuple[str, str]:
     return fields if direction is Direction.INGRESS else (fields[1], fields[0])
 
 
-def _gaps(rule: Rule, side: Side, missed: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    return tuple(_gap(rule, side, field) for field in missed)
+Gap = Callable[[int], int]
+"""How far off a rule is, by its place in the index; comparable for rules that miss the same field."""
 
 
-def _gap(rule: Rule, side: Side, field: str) -> tuple[int, int]:
-    """How far off the missed field is, comparable for rules that miss the same field."""
+def _gaps(side: Side) -> dict[str, Gap]:
     remote, local = range_fields(side.direction)
-    if field == "traffic":
-        ports = [p for e in rule.l4 if e.protocol == side.l4.protocol for p in e.ports]
-        if side.l4.port is None or not ports:
-            return (0 if ports else 1), 0
-        return 0, min(max(p.first - side.l4.port, side.l4.port - p.last) for p in ports)
-    if field == remote:
-        return 0, min((_bits_off(side.remote_address, r) for r in rule.remote_ranges), default=129)
-    if field == local:
-        return 0, min((_bits_off(side.local_address, r) for r in rule.local_ranges), default=129)
-    return 0, 0
+    far, near = int(side.remote_address), int(side.local_address)
+    rules, index, version = side.index.rules, side.index, side.remote_address.version
+    gaps: dict[str, Gap] = dict.fromkeys(_NEAREST_FIRST, lambda _: 0)
+    gaps["traffic"] = lambda place: _ports_off(rules[place], side.l4)
+    gaps[remote] = lambda place: _bits_off(far, index.remote_networks(place, version))
+    gaps[local] = lambda place: _bits_off(near, index.local_networks(place, version))
+    return gaps
 
 
-def _bits_off(address: Address, range_: Range) -> int:
-    """The last bits in which the address leaves the range: 0 inside it, more the farther away; 129 for the other family."""
-    if address.version != range_.version:
-        return 129
-    return (int(address) ^ int(range_.network_address)).bit_length()
+def _ports_off(rule: Rule, l4: L4) -> int:
+    """How many ports off; a rule for other protocols is farther off than every port."""
+    ports = [p for e in rule.l4 if e.protocol == l4.protocol for p in e.ports]
+    if not ports:
+        return 1 << 16
+    return 0 if l4.port is None else min(max(p.first - l4.port, l4.port - p.last) for p in ports)
+
+
+def _bits_off(address: int, networks: Sequence[int]) -> int:
+    """The last bits in which the address leaves the nearest network: 0 inside it; 129 where all are of the other family."""
+    return min(((address ^ network).bit_length() for network in networks), default=129)
 
 
 def _sentence(rule: Rule, side: Side, missed: Sequence[str], answer: Answer) -> str:

@@ -6,6 +6,7 @@ What cannot be read is noted with the field's path, and answered with the value 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import ip_network
 
 from pathcheck.model.flows import PROTOCOL_NUMBERS, WITH_PORTS, Range
@@ -84,8 +85,7 @@ class Fields:
     def ranges(self, key: str) -> tuple[Range, ...]:
         """A list of CIDRs; an absent one is empty."""
         try:
-            # Host bits occur in real lists (8.8.8.8/24); the API compares networks.
-            return tuple(ip_network(text, strict=False) for text in self.texts(key))
+            return tuple(_range(text) for text in self.texts(key))
         except ValueError as why:
             self.trouble(key, str(why))
             return ()
@@ -109,6 +109,13 @@ class Fields:
                     return ()
                 found.append(whole)
         return tuple(found)
+
+
+@lru_cache(maxsize=1 << 14)
+def _range(text: str) -> Range:
+    """Kept, because thousands of rules name the same few ranges and every reading of the cloud is translated anew."""
+    # Host bits occur in real lists (8.8.8.8/24); the API compares networks.
+    return ip_network(text, strict=False)
 
 
 def _whole_protocol(entry: object, protocol_key: str) -> L4Match | None:
