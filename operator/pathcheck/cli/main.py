@@ -101,6 +101,35 @@ def predict(
     raise typer.Exit(code)
 
 
+@app.command(short_help="Is all of it permitted: every address, every port?")
+def prove(
+    traffic: Annotated[
+        list[str], typer.Argument(metavar="PROTOCOL[/PORTS]...", help="any, tcp, udp/53, tcp/1-1024, esp, or a number.")
+    ],
+    recording: Annotated[Path, typer.Option(metavar="FILE", help="What the Compute API answered, as JSON.")],
+    source: Annotated[
+        str,
+        typer.Option("--from", metavar="WHAT", help="CIDR, CIDR@INSTANCE, or the pods of instance:NAME or tag:NAME."),
+    ],
+    destination: Annotated[str, typer.Option("--to", metavar="WHAT", help="The same.")],
+    output: Annotated[Output, typer.Option("--output", "-o", help="For people or for scripts.")] = Output.TEXT,
+) -> None:
+    """Prove from a recording, offline, that all of this traffic is permitted, or show the ranges and ports where it is not.
+
+    Exit codes: 0 proved, 1 a counter-example is blocked, 2 the question cannot be read, 3 some of it is undetermined or inspected.
+    """
+    from pathcheck.cli.predict import BadInput
+    from pathcheck.cli.prove import tell
+
+    try:
+        code = tell(recording, source, destination, traffic, output is Output.JSON)
+    except BadInput as error:
+        for line in error.args:
+            typer.echo(f"pathcheck prove: {line}", err=True)
+        raise typer.Exit(2) from None
+    raise typer.Exit(code)
+
+
 def run() -> None:
     """The entry point."""
     sys.exit(app())
