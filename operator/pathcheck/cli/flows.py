@@ -211,33 +211,31 @@ def tell_all(recording: Path, flows: Path, as_json: bool, explain: bool) -> None
     """
     asked = read_flows(flows)
     firewall = read(recording)
-    found = [answer_to(question, firewall, explain) for question in asked]
+    # One by one: a trace of thousands of rules for each of thousands of flows need not fit into memory.
+    found = (answer_to(question, firewall, explain) for question in asked)
     if as_json:
-        _print_json_lines(found)
+        for answer in found:
+            typer.echo(json.dumps(as_object(answer), ensure_ascii=False))
     else:
-        _print_text(found)
+        _print_text(found, max((len(str(question.id)) for question in asked), default=0))
     for problem in firewall.problems:
         # Beside the answers, not among them: whoever counts lines counts flows.
         typer.secho(f"could not be read: {problem}", fg="yellow", err=True)
 
 
-def _print_json_lines(found: Iterable[Answer]) -> None:
-    """All at once: a thousand calls of echo cost more than a thousand predictions."""
-    typer.echo("".join(json.dumps(as_object(answer), ensure_ascii=False) + "\n" for answer in found), nl=False)
-
-
-def _print_text(found: Sequence[Answer]) -> None:
-    """One line for each flow, and a last one that counts."""
-    widest = max((len(str(answer.question.id)) for answer in found), default=0)
-    lines = []
+def _print_text(found: Iterable[Answer], widest: int) -> None:
+    """One line for each flow, and a last one that counts. `widest` is the length of the longest id."""
+    counts: Counter[Prediction] = Counter()
     for answer in found:
         question, explanation = answer.question, answer.explanation
+        counts[explanation.prediction] += 1
         verdict = f"{glyph_of(explanation.prediction)} {question.id!s:{widest}}"
-        lines.append(f"{verdict}  {question.flow}  {_said(explanation)}")
-        lines += [f"    {line}" for line in trace_lines(answer.steps or ())]
-    counts = Counter(answer.explanation.prediction for answer in found)
+        typer.echo(f"{verdict}  {question.flow}  {_said(explanation)}")
+        for line in trace_lines(answer.steps or ()):
+            typer.echo(f"    {line}")
+    total = counts.total()
     said = ", ".join(f"{counts[p]} {p}" for p in Prediction if counts[p])
-    typer.echo("\n".join([*lines, f"{len(found)} flow{'' if len(found) == 1 else 's'}{': ' if said else ''}{said}"]))
+    typer.echo(f"{total} flow{'' if total == 1 else 's'}{': ' if said else ''}{said}")
 
 
 def _said(explanation: Explanation) -> str:
