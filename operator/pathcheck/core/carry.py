@@ -16,6 +16,7 @@ from pathcheck.model.cluster import Node
 from pathcheck.model.datapath import Datapath, Kind, Masquerade, Way
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.flows import L4, Address, Endpoint, Flow
+from pathcheck.model.plans import Asked, Plan
 from pathcheck.model.words import Vantage
 
 _UDP, _IPIP = 17, 4
@@ -47,6 +48,19 @@ def carry(flow: Flow, datapath: Datapath, nodes: Mapping[str, Node], firewall: F
         doubt = f"{datapath.kind.spoken} runs between subnets only, and whether these nodes share one is not known"
         return Way((*outer, flow), doubt, carried)
     return Way(outer, "which address family carries it is not known" if len(outer) > 1 else "", carried)
+
+
+def on_the_wire(planned: Plan, datapath: Datapath, nodes: Mapping[str, Node], firewall: Firewall) -> Plan:
+    """The same plan, whose flows at the firewall are those on the wire."""
+    asked = tuple(_on_the_wire(each, datapath, nodes, firewall) for each in planned.asked)
+    return replace(planned, asked=asked)
+
+
+def _on_the_wire(asked: Asked, datapath: Datapath, nodes: Mapping[str, Node], firewall: Firewall) -> Asked:
+    ways = tuple(carry(flow, datapath, nodes, firewall) for flow in asked.at_firewall)
+    if all(way.flows == (flow,) for way, flow in zip(ways, asked.at_firewall, strict=True)):
+        return asked
+    return replace(asked, ways=ways, at_firewall=tuple(way.flows[0] for way in ways if way.flows))
 
 
 def _at_home(flow: Flow) -> bool:

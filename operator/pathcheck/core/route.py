@@ -113,7 +113,7 @@ def _leads_to(route: Route, machine: Instance) -> bool:
 
 def _is_subnet(route: Route) -> bool:
     """Made by the cloud for a subnet: its next hop is the network itself."""
-    return "/networks/" in route.hop
+    return route.hop.startswith("nextHopNetwork ")
 
 
 def _nothing_at(route: Route, firewall: Firewall) -> str:
@@ -124,12 +124,12 @@ def _nothing_at(route: Route, firewall: Firewall) -> str:
         if there is None:
             return f"{name}, which does not exist"
         return "" if there.running else f"{name}, which is not running"
-    # The API gives an address only as nextHopIp, and a machine's primary one was read as that machine.
-    return f"{route.hop}, which is no machine's primary address" if "/" not in route.hop and route.hop else ""
+    # A machine's primary address as the next hop was read as that machine.
+    return f"{_hop(route)}, which is no machine's primary address" if route.hop.startswith("nextHopIp ") else ""
 
 
 def _hop(route: Route) -> str:
-    return route.instance.rpartition("/")[2] or route.hop.rpartition("/")[2] or "an unknown next hop"
+    return route.instance.rpartition("/")[2] or route.hop.rpartition(" ")[2] or "an unknown next hop"
 
 
 def _rank(route: Route) -> tuple[int, int]:

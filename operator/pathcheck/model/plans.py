@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from pathcheck.model.datapath import Way
 from pathcheck.model.firewall import Problem
 from pathcheck.model.flows import L4, Address, Flow
 from pathcheck.model.probing import Dial
@@ -30,6 +31,7 @@ class Witness:
 class Asked:
     """One flow of a check. `at_firewall` are the flows that cross the firewall: the same one, or those to a Service's backends.
 
+    `ways` says how each of these crosses the cloud, none where all do so as they are; then `at_firewall` is what is on the wire.
     `trouble` says why it cannot be measured at present; then there is no dial.
     """
 
@@ -39,6 +41,7 @@ class Asked:
     dial: Dial | None
     witnesses: tuple[Witness, ...] = ()
     trouble: str = ""
+    ways: tuple[Way, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
