@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from pathcheck.model.probing import Assignment, PathProbe
@@ -14,8 +15,10 @@ from pathcheck.shell.settings import settings_of
 from pathcheck.shell.world import TRANSLATIONS
 from pathcheck.wire.datapath import config_map_of
 from pathcheck.wire.events import NAMESPACE as EVENT_NAMESPACE
+from pathcheck.wire.path_checks import path_check_of
 from pathcheck.wire.probe_pods import pod_manifest
 
+ROOT = Path(__file__).parents[2]
 BASE = Path(__file__).parents[2] / "manifests" / "base"
 
 
@@ -81,6 +84,24 @@ def test_probe() -> None:
         "request.userInfo.username.startsWith('system:serviceaccount:')"
         f" && request.userInfo.username.endsWith(':{account[1]}')"
     ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted([*(ROOT / "manifests" / "checks").glob("*-*.yaml"), *(ROOT / "docs" / "examples").glob("*.yaml")]),
+    ids=lambda p: p.stem,
+)
+def test_checks_can_be_read(path: Path) -> None:
+    """Every PathCheck that is shipped or shown is accepted as it stands."""
+    for body in yaml.safe_load_all(path.read_text()):
+        assert path_check_of(body).problems == ()
+
+
+def test_the_shipped_check_is_the_one_of_the_story() -> None:
+    """What tests/stories shows of pod-range-coverage is shown of what users get."""
+    shipped = yaml.safe_load((ROOT / "manifests" / "checks" / "pod-range-coverage.yaml").read_text())
+    story = yaml.safe_load((ROOT / "tests" / "stories" / "pod-range-coverage.yaml").read_text())
+    assert shipped["spec"] == story["check"]["spec"]
 
 
 def test_settings() -> None:
