@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from pathcheck.cli.flows import answers
+from pathcheck.cli.flows import answers, questions
 from pathcheck.cli.main import app
 from pathcheck.cli.predict import BadInput
 from tests.recordings import Raw, entry, recording, rule
@@ -229,6 +231,25 @@ def test_a_flow_that_cannot_be_read(asked: Any, message: str) -> None:
     with pytest.raises(BadInput) as bad:
         answers(recording(), [asked])
     assert bad.value.args == (message,)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["udp", "10.24.9.31", "new"]),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["ip", "instance", "nic"]), inner),
+    max_leaves=5,
+)
+KEYS = st.sampled_from(["id", "src", "dst", "protocol", "port", "state"])
+
+
+@given(st.lists(JSON | st.dictionaries(KEYS, JSON).map(lambda changes: {**flow(), **changes}), max_size=3))
+def test_no_flow_is_too_odd(flows: list[Any]) -> None:
+    """Whatever JSON holds is read, each flow as itself, or refused by its index."""
+    try:
+        assert [question.id for question in questions(flows)] == [raw["id"] for raw in flows]
+    except BadInput as bad:
+        indices = [int(line.removeprefix("flows[").partition("]")[0]) for line in bad.args]
+        assert indices
+        assert indices == sorted(set(indices) & set(range(len(flows))))
 
 
 def test_a_recording_that_cannot_be_read() -> None:
