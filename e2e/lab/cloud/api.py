@@ -135,6 +135,7 @@ class Api:
             },
             groups=self._elsewhere.groups,
             bindings=self._elsewhere.bindings,
+            lost=self._surroundings.lost(),
         )
 
     def _rows_of_rules(self) -> Iterable[_Row]:

@@ -92,6 +92,10 @@ def _table(
             names = a_set(quoted(interface.name) for interface in here)
             guards.append(f"{wires[direction]} {names} goto {_chain_name(direction, place)}")
         chains[direction.lower()] = [*head, *guards]
+    if wanted.lost and own_wire is None:
+        # Before any rule is asked, as a network drops what it has no route for.
+        drop = f'ip daddr {a_set(wanted.lost)} counter drop comment "no-route"'
+        chains["routes"] = ["type filter hook forward priority filter - 2; policy accept;", drop]
     # A table must exist to be deleted; naming it first makes the script work both times.
     return "\n".join(
         [

@@ -25,6 +25,20 @@ class Surroundings:
     def __init__(self, store: Store, changes: Changes) -> None:
         self._store = store
         self._changes = changes
+        self._led_to = self._ranges()
+
+    def lost(self) -> list[str]:
+        """The IPv4 ranges to which a static route led that is deleted, and none leads now."""
+        now = self._ranges()
+        self._led_to |= now
+        return sorted(self._led_to - now)
+
+    def _ranges(self) -> set[str]:
+        return {
+            route["destRange"]
+            for route in self._store.within("global/routes")
+            if ("nextHopInstance" in route or "nextHopIp" in route) and ":" not in route.get("destRange", ":")
+        }
 
     def patch_network(self, path: str, body: Any) -> Json:
         """The operation that changed in which order a network asks its rules and its policies.

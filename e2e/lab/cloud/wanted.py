@@ -17,7 +17,8 @@ class Wanted:
 
     `policies` has, by place, the firewall policies that apply there in the order in which they are asked, each with its
     `type` as getEffectiveFirewalls gives it and those of its rules that can be enforced. `networks` is by path, `groups`
-    the address groups' ranges by name, `bindings` the tag values (`tagValues/7`) by instance's name.
+    the address groups' ranges by name, `bindings` the tag values (`tagValues/7`) by instance's name, `lost` the IPv4 ranges
+    to which static routes led that are deleted.
     """
 
     project: str
@@ -27,3 +28,4 @@ class Wanted:
     policies: Mapping[Place, Sequence[Json]] = field(default_factory=dict)
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     bindings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    lost: Sequence[str] = ()
