@@ -81,7 +81,9 @@ def walk(index: Index, direction: Direction, found: Matches) -> Answer:
         some_ports ^= low
         rule = index.rules[low.bit_length() - 1]
         if _comes_to(rule, low, index, direction, found) is not answer.prediction:
-            return _undecided(rule, low, "it decides for some of the asked ports only", answer.asked, handed_on)
+            return _undecided(
+                rule, low, "it decides for some of the asked ports only", answer.asked | answer.bits, handed_on
+            )
     return answer
 
 
