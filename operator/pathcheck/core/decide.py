@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from ipaddress import collapse_addresses
+from ipaddress import collapse_addresses, ip_network
 
 from pathcheck.core.align import Aligned, align
 from pathcheck.core.assign import assign
+from pathcheck.core.carry import on_the_wire
 from pathcheck.core.conclude import conclude
+from pathcheck.core.datapath import datapath_of
+from pathcheck.core.explain import SOME_BACKENDS, explain
 from pathcheck.core.foresee import Foreseen, foresee, unread
 from pathcheck.core.group import group
 from pathcheck.core.judge import judge
@@ -18,6 +21,7 @@ from pathcheck.core.plan import plan
 from pathcheck.core.predict import predict
 from pathcheck.core.propose import propose
 from pathcheck.model.checks import PathCheck
+from pathcheck.model.datapath import Kind
 from pathcheck.model.findings import Finding, FirewallState, Judgement, Seen
 from pathcheck.model.firewall import Explanation, Firewall, Fix
 from pathcheck.model.flows import Flow, Range
@@ -27,13 +31,14 @@ from pathcheck.model.words import Evidence, Expectation, Prediction, Reason, Ver
 
 # Where nothing is seen, rules are all there is: those that cannot be read again for so long may have become others.
 OLD = timedelta(minutes=5)
-SOME_BACKENDS = "undecided:backends"
 
 
 def decide_check(snapshot: Snapshot, name: str, spell: Callable[[Fix], str]) -> CheckDecision:
     """What one check comes to. `spell` writes a fix as a command of the cloud it is for."""
     check = snapshot.checks[name]
-    planned = _plan(snapshot, check)
+    planned = _on_the_wire(snapshot, check)
+    # Not merged: a route that is missing is called by the range of its node.
+    every_range = tuple(r for node in snapshot.nodes.values() for r in node.pod_ranges)
     if check.evidence is Evidence.PREDICTED:
         return _decide_predicted(snapshot, check, planned, spell)
     judgements: list[Judgement] = []
@@ -41,16 +46,17 @@ def decide_check(snapshot: Snapshot, name: str, spell: Callable[[Fix], str]) -> 
     read_firewall = False
     for asked in planned.asked:
         seen, unproven = observe(asked, snapshot.probes, snapshot.pods, snapshot.now, snapshot.heartbeat_seconds)
-        aligned = _explain(asked, seen, check, snapshot)
+        aligned = _explain(asked, seen, check, snapshot, every_range)
         judgement = judge(asked.flow, check.expectation, aligned.explanation, seen)
         if judgement.verdict is Verdict.UPHELD and SOME_BACKENDS in aligned.explanation.decided_by:
             # A Service whose every third connection dies is not well: the answers seen are those of the other backends.
             note = Reason.SOME_BACKENDS_BLOCKED if check.expectation is Expectation.REACHABLE else None
             judgement = replace(judgement, note=note)
-        judgements.append(replace(judgement, at_firewall=asked.at_firewall, settling=aligned.settling))
+        carried = next((way.carried for way in asked.ways if way.carried), "")
+        judgements.append(replace(judgement, at_firewall=asked.at_firewall, carried=carried, settling=aligned.settling))
         prove |= unproven
         read_firewall |= aligned.outdated
-    sources = pod_ranges(snapshot, planned.sources)
+    sources = _sources(snapshot, planned)
     findings = group(judgements, snapshot.firewall, sources)
     findings = tuple(_with_fix(f, check, planned, snapshot, sources) for f in findings)
     lines = [spell(f.fix) if f.fix is not None else "" for f in findings]
@@ -89,6 +95,13 @@ def _foresee(snapshot: Snapshot, check: PathCheck, planned: Plan) -> Foreseen:
     if trouble is not None and read is not None and snapshot.now - read > OLD:
         why = f"it was last read at {read:%H:%M:%S} UTC, and cannot be read now: {_said(trouble)}"
         return unread(planned.bundles, why, pending=False)
+    carried = datapath_of(snapshot.datapath, snapshot.nodes, snapshot.firewall)
+    if carried.kind is not Kind.NATIVE:
+        why = (
+            carried.why
+            or f"{carried.evidence} carries pods' packets by {carried.kind.spoken}, of which it sees nothing else"
+        )
+        return unread(planned.bundles, why, pending=False)
     return foresee(planned.bundles, check.expectation, snapshot.firewall)
 
 
@@ -116,38 +129,39 @@ def _plan(snapshot: Snapshot, check: PathCheck) -> Plan:
     return plan(check, snapshot.nodes, snapshot.services, snapshot.backends, snapshot.pods)
 
 
-def _explain(asked: Asked, seen: Seen, check: PathCheck, snapshot: Snapshot) -> Aligned:
+def _on_the_wire(snapshot: Snapshot, check: PathCheck) -> Plan:
+    """The plan, its flows at the firewall as the firewall sees them."""
+    planned = _plan(snapshot, check)
+    if isinstance(snapshot.firewall, Unavailable):
+        return planned
+    datapath = datapath_of(snapshot.datapath, snapshot.nodes, snapshot.firewall)
+    return on_the_wire(planned, datapath, snapshot.nodes, snapshot.firewall)
+
+
+def _sources(snapshot: Snapshot, planned: Plan) -> tuple[Range, ...]:
+    """The ranges that send: the pod ranges of the dialling nodes; where nodes send in place of their pods, their addresses."""
+    ranges = pod_ranges(snapshot, planned.sources)
+    if not any(asked.ways for asked in planned.asked):
+        return ranges
+    senders = {flow.source.address for asked in planned.asked for flow in asked.at_firewall}
+    nodes = sorted((ip_network(a) for a in senders if not any(a in r for r in ranges)), key=lambda r: (r.version, r))
+    pods = [r for r in ranges if any(a in r for a in senders)]
+    return (*pods, *nodes)
+
+
+def _explain(asked: Asked, seen: Seen, check: PathCheck, snapshot: Snapshot, every_range: Sequence[Range]) -> Aligned:
     if isinstance(snapshot.firewall, Unavailable):
         explanation = Explanation(Prediction.UNDETERMINED, why=_said(snapshot.firewall))
         return Aligned(explanation, settling=snapshot.firewall.pending)
-    if not asked.at_firewall or not all(f.source.known and f.destination.known for f in asked.at_firewall):
-        return Aligned(Explanation(Prediction.UNDETERMINED, why="an end of the path has no address yet"))
-    explanation = _fold([predict(flow, snapshot.firewall) for flow in asked.at_firewall], asked.at_firewall)
+    explanation = explain(asked, snapshot.firewall, every_range)
     aligned = align(explanation, seen, check, snapshot.firewall, snapshot.now)
+    if aligned.outdated:
+        # Routes that were read before it began explain as little as rules.
+        aligned = replace(aligned, explanation=replace(aligned.explanation, obstacles=()))
     if aligned.outdated and snapshot.firewall_trouble is not None:
         why = f"{aligned.explanation.why}, and cannot be read now: {_said(snapshot.firewall_trouble)}"
         return replace(aligned, explanation=replace(aligned.explanation, why=why))
     return aligned
-
-
-def _fold(explanations: Sequence[Explanation], flows: Sequence[Flow]) -> Explanation:
-    """One prediction for all backends of a Service: theirs if they agree; else it depends on which one kube-proxy picks."""
-    first = explanations[0]
-    if all(e.prediction is first.prediction for e in explanations):
-        return first
-    blocked = [
-        str(f.destination) for e, f in zip(explanations, flows, strict=True) if e.prediction is Prediction.BLOCKED
-    ]
-    deciders = {
-        name.removeprefix("firewall:")
-        for e in explanations
-        if e.prediction is Prediction.BLOCKED
-        for name in e.decided_by
-    }
-    if not blocked:
-        return next(e for e in explanations if e.prediction is Prediction.UNDETERMINED)
-    why = f"it depends on the backend: {len(blocked)} of {len(flows)} blocked by {', '.join(sorted(deciders))}, such as {blocked[0]}"
-    return Explanation(Prediction.UNDETERMINED, (SOME_BACKENDS,), why)
 
 
 def _with_fix(
@@ -165,7 +179,7 @@ def _with_fix(
         flow
         for other in snapshot.checks.values()
         if other.expectation is Expectation.ISOLATED
-        for asked in _plan(snapshot, other).asked
+        for asked in _on_the_wire(snapshot, other).asked
         for flow in asked.at_firewall
         if flow.source.known and flow.destination.known
     ]

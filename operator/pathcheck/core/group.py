@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 
 from pathcheck.core.phrase import describe
 from pathcheck.model.findings import Finding, Judgement
-from pathcheck.model.firewall import Firewall
+from pathcheck.model.firewall import Firewall, Obstacle
 from pathcheck.model.flows import Flow, Range
 from pathcheck.model.situation import Unavailable
-from pathcheck.model.words import Reason, Verdict
+from pathcheck.model.words import Prediction, Reason, Verdict
 
 _WORST_FIRST = {Verdict.VIOLATED: 0, Verdict.UNKNOWN: 1, Verdict.UPHELD: 2}
 _BY_RULE = frozenset(
@@ -32,6 +32,9 @@ _BY_RULE = frozenset(
 
 # Where the firewall is not what kept the flow from being as wished, no rule nearly did: a near miss would only part what belongs together.
 _NO_NEAR_MISS = frozenset({Reason.SILENT_DESPITE_PERMISSION, Reason.SILENT_BEYOND_FIREWALL})
+
+# Where the firewall's word is told, what it is about must be as well, if that is not the flow itself.
+_OF_FIREWALL = _BY_RULE | {Reason.SILENT_FOR_UNKNOWN_REASON, Reason.ARRIVED_FOR_UNKNOWN_REASON}
 
 Key = tuple[Verdict, Reason, tuple[str, ...]]
 
@@ -53,6 +56,9 @@ def group(
 
 def _key(judgement: Judgement, verdict: Verdict, reason: Reason) -> Key:
     explanation = judgement.explanation
+    route = _route(judgement, reason)
+    if route is not None:
+        return (verdict, reason, (route.name, explanation.prediction))
     if reason in _BY_RULE:
         told = explanation.near_misses if reason not in _NO_NEAR_MISS else ()
         # A rule that misses by two fields was hardly meant for the flow: it is told, but parts nothing.
@@ -68,9 +74,26 @@ def _finding(key: Key, members: list[Judgement], firewall: Firewall | Unavailabl
     first = members[0]
     flows = tuple(m.flow for m in members)
     rule = ", ".join(first.explanation.decided_by) if reason in _BY_RULE else ""
+    route = _route(first, reason)
+    if route is not None:
+        rule = route.name
     told = first.explanation.near_misses if reason in _BY_RULE - _NO_NEAR_MISS else ()
     nearest = told[0].sentence if told else ""
-    return Finding(reason, verdict, flows, _sentence(reason, members, firewall, sources), rule, nearest)
+    return Finding(
+        reason, verdict, flows, _sentence(reason, members, firewall, sources) + _carried(reason, members), rule, nearest
+    )
+
+
+def _route(judgement: Judgement, reason: Reason) -> Obstacle | None:
+    """The route that this reason is about."""
+    return next((o for o in judgement.explanation.obstacles if o.reason is reason), None)
+
+
+def _carried(reason: Reason, members: Sequence[Judgement]) -> str:
+    told = list(dict.fromkeys(m.carried for m in members if m.carried))
+    if not told or reason not in _OF_FIREWALL:
+        return ""
+    return f"; on the wire this is {told[0]}" + (f", and {len(told) - 1} more such" if len(told) > 1 else "")
 
 
 def _sentence(
@@ -82,6 +105,12 @@ def _sentence(
     crossing = [flow for m in members for flow in m.at_firewall or (m.flow,)]
     cause = describe(crossing, first.explanation, firewall, sources) if isinstance(firewall, Firewall) else why
     detail = f" ({first.seen.detail})" if first.seen.detail else ""
+    route = _route(first, reason)
+    if route is not None:
+        also = first.explanation.prediction is Prediction.BLOCKED
+        return f"{what} gets no answer: {route.sentence}" + (
+            f"; the firewall would block it as well: {cause}" if also else ""
+        )
     match reason:
         case Reason.BLOCKED_BY_FIREWALL:
             return cause

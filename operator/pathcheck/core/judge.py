@@ -105,9 +105,17 @@ def accept(expectation: Expectation, prediction: Prediction) -> tuple[Verdict, R
     return verdict, reason
 
 
+# A packet without a way dies before any rule is asked about it: silence is put down to the route that is in trouble, if one is.
+_SILENCE = frozenset(
+    {cells[_COLUMNS.index(Observation.SILENT)][1] for (e, _), cells in _ROWS.items() if e is Expectation.REACHABLE}
+)
+
+
 def judge(flow: Flow, expectation: Expectation, explanation: Explanation, seen: Seen) -> Judgement:
-    """One cell of the table, with the flow it was looked up for."""
+    """One cell of the table, with the flow it was looked up for; where a route is in trouble, that is the reason of silence."""
     prediction = explanation.prediction
     row = Prediction.UNDETERMINED if prediction is Prediction.INSPECTED else prediction
     verdict, reason, note = TABLE[expectation, row, seen.observation]
+    if reason in _SILENCE:
+        reason = next((o.reason for o in explanation.obstacles if o.reason is not None), reason)
     return Judgement(flow, seen, explanation, verdict, reason, note)

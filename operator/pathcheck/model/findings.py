@@ -33,7 +33,7 @@ class Judgement:
     """One flow: what was seen, what was predicted, what we hold, and why; or `count` flows that are alike, by one of them.
 
     `at_firewall` are the flows that the prediction is about. `settling`: the firewall changed less than a round ago, so that what was
-    seen and what is predicted may not belong together yet.
+    seen and what is predicted may not belong together yet. `carried` says what the flow is on the wire, where it is something else.
     """
 
     flow: Flow
@@ -45,6 +45,7 @@ class Judgement:
     at_firewall: tuple[Flow, ...] = ()
     settling: bool = False
     count: int = 1
+    carried: str = ""
 
 
 @dataclass(frozen=True, slots=True)
