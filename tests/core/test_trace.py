@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
 
+from pathcheck.cli.flows import questions
+from pathcheck.core.predict import predict
 from pathcheck.core.trace import trace
 from pathcheck.model.firewall import Firewall, Step
 from pathcheck.model.words import Direction
+from pathcheck.wire.firewall_rules import firewall_of
+from tests.evaluator.strategies import Json, examples, recordings, several_flows
 from tests.recordings import Raw, asked, entry, firewall, rule
 
 IN, OUT = Direction.INGRESS, Direction.EGRESS
 FREE = Step(OUT, "implied-allow-egress", True, "", "no rule denies it")
+UNSURE = "could decide it, but cannot be judged:"
 POD_2, POD_1 = "10.24.12.40@node-2", "10.24.9.31@node-1"
 
 
@@ -79,13 +85,55 @@ def policy_rule(priority: int, action: str, **match: object) -> Raw:
         ),
         (
             firewall(rule("odd", futureCondition=["x"]), rule("never-asked", priority=2000)),
-            [FREE, Step(IN, "firewall:odd", None, "", "futureCondition: is not known to this version")],
+            [
+                FREE,
+                Step(
+                    IN,
+                    "firewall:odd",
+                    None,
+                    "",
+                    f"firewall rule odd {UNSURE} futureCondition: is not known to this version",
+                ),
+            ],
         ),
         (
             firewall(policies=[policy(policy_rule(1, "allow", srcIpRanges=[], srcFqdns=["example.com"]))]),
             [
                 FREE,
-                Step(IN, "policy:42/1", None, "", "srcFqdns: example.com is known to DNS only"),
+                Step(
+                    IN,
+                    "policy:42/1",
+                    None,
+                    "",
+                    f"rule 1 of hierarchical firewall policy edge {UNSURE} srcFqdns: example.com is known to DNS only",
+                ),
+            ],
+        ),
+        (
+            firewall(rule("last", priority=65535)),
+            [
+                FREE,
+                Step(
+                    IN,
+                    "firewall:last",
+                    None,
+                    "",
+                    f"firewall rule last {UNSURE} it ties with the implied deny at priority 65535",
+                ),
+            ],
+        ),
+        (
+            firewall(
+                policies=[
+                    policy(
+                        policy_rule(1, "deny") | {"targetSecureTags": [{"name": "tagValues/1", "state": "INEFFECTIVE"}]}
+                    )
+                ]
+            ),
+            [
+                FREE,
+                Step(IN, "policy:42/1", False, "state", "has ineffective secure tags only"),
+                Step(IN, "implied-deny-ingress", True, "", "no rule admits it"),
             ],
         ),
     ],
@@ -98,6 +146,8 @@ def policy_rule(priority: int, action: str, **match: object) -> Raw:
         "inspected",
         "what could not be read",
         "what cannot be judged",
+        "a tie with the implied deny",
+        "ineffective secure tags",
     ],
 )
 def test_the_steps(cloud: Firewall, expected: list[Step]) -> None:
@@ -128,3 +178,19 @@ def test_rules_for_some_of_the_asked_ports() -> None:
 def test_where_no_rule_is_asked(source: str, destination: str) -> None:
     """There is nothing to show."""
     assert trace(asked(source, destination, "udp/53"), firewall(rule("dns"))) == ()
+
+
+@examples(60)
+@given(recordings(), several_flows)
+def test_the_trace_ends_with_what_decides(recording: Json, flows: list[Json]) -> None:
+    """Each side's deciders are in its steps, last, and nothing else there had the last word."""
+    cloud = firewall_of(recording)
+    for question in questions(flows):
+        explanation = predict(question.flow, cloud)
+        steps = trace(question.flow, cloud)
+        for direction, names in ((OUT, explanation.egress), (IN, explanation.ingress)):
+            own = [step for step in steps if step.direction is direction]
+            if own:
+                assert {name.removeprefix("undecided:") for name in names} <= {step.name for step in own}
+                met = [step.name for step in own if step.matched and not step.sentence.startswith("hands on")]
+                assert tuple(met) == names or names[0].startswith("undecided:")

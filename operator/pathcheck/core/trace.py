@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathcheck.core.near_misses import but, range_fields, spelt
 from pathcheck.core.places import Place, Side, place_of, side_of
 from pathcheck.core.predict import predict
-from pathcheck.core.walk import Answer, Matches, matches, rules_in, walk, why_unsure
+from pathcheck.core.walk import Answer, Matches, matches, rules_in, walk
 from pathcheck.model.firewall import Firewall, Step
 from pathcheck.model.flows import Flow
 from pathcheck.model.rules import Rule
@@ -55,23 +55,17 @@ def _steps(side: Side) -> Iterator[Step]:
 
 def _of(rule: Rule, bit: int, side: Side, found: Matches, answer: Answer) -> tuple[bool | None, str, str]:
     """Whether the rule matches, the first field because of which it does not, and a sentence."""
-    if not rule.in_force:
-        return (
-            (False, "disabled", "is disabled")
-            if rule.disabled
-            else (False, "state", "has ineffective secure tags only")
-        )
+    if rule.disabled:
+        return False, "disabled", "is disabled"
+    if rule.ineffective:
+        return False, "state", "has ineffective secure tags only"
     remote, local = range_fields(side.direction)
-    fields = (("target", side.target), (remote, side.far), (local, side.near), ("traffic", side.traffic))
-    for field, bits in fields:
+    for field, bits in (("target", side.target), (remote, side.far), (local, side.near), ("traffic", side.traffic)):
         if not bits.possible & bit:
             return False, spelt(rule, field, side), but(rule, side, field, answer)
-    if found.sure & bit:
-        return (
-            True,
-            "",
-            _VERBS.get(rule.action) or f"hands on: no more of policy {rule.display or rule.policy} is asked",
-        )
     if found.some_ports & bit:
         return None, "port", "is about some of the asked ports only"
-    return None, "", why_unsure(rule)
+    if answer.prediction is Prediction.UNDETERMINED and answer.bits & bit:
+        return None, "", answer.why
+    hands_on = f"hands on: no more of policy {rule.display or rule.policy} is asked"
+    return True, "", _VERBS.get(rule.action, hands_on)

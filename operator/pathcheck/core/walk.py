@@ -65,7 +65,7 @@ def walk(index: Index, direction: Direction, found: Matches) -> Answer:
             some_ports |= low
             left ^= low
         elif not low & found.sure:
-            return _undecided(rule, low, why_unsure(rule), low - 1 & ~skipped, handed_on)
+            return _undecided(rule, low, _why_unsure(rule), low - 1 & ~skipped, handed_on)
         elif rule.action is Action.GOTO_NEXT:
             handed_on.append(rule)
             behind = index.run_of[place] & ~(low - 1) & ~low
@@ -129,8 +129,7 @@ def spoken_of(rule: Rule) -> str:
     return f"rule {rule.priority} of {rule.stage.title} {rule.display or rule.policy}"
 
 
-def why_unsure(rule: Rule) -> str:
-    """What of a rule that may match cannot be judged."""
+def _why_unsure(rule: Rule) -> str:
     return (
         rule.cannot_tell
         or rule.condition
