@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 
-from e2e.lab.cloud.store import Json, Store, new_id, timestamp
+from e2e.lab.cloud.store import ORGANIZATIONAL, Json, Store, new_id, timestamp
 
 USER = "anonymous@lab.invalid"
 
@@ -21,6 +21,10 @@ def record(store: Store, verb: str, target: str, target_id: str, started: str) -
         f"operation-{time.time_ns() // 1_000_000}-{secrets.token_hex(6)}-{secrets.token_hex(4)}-{secrets.token_hex(4)}"
     )
     scope = target.split("/")[0] if target.startswith("global/") else "/".join(target.split("/")[:2])
+    if target.startswith(ORGANIZATIONAL):
+        # gcloud tells these by their names, and reads the organization from it.
+        parent = (store.get(target) or {}).get("parent", "organizations/0")
+        name = f"org-{parent.rpartition('/')[2]}-{name}"
     path = f"{scope}/operations/{name}"
     operation: Json = {
         "kind": "compute#operation",

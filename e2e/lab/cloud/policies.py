@@ -8,7 +8,6 @@ an organization or a folder, `locations/global/firewallPolicies/123`. A rule tha
 
 from __future__ import annotations
 
-import base64
 import re
 import secrets
 from collections.abc import Collection
@@ -17,7 +16,7 @@ from typing import Any
 from e2e.lab.cloud import fields, policy_rules
 from e2e.lab.cloud.changes import Changes
 from e2e.lab.cloud.errors import ApiError, already_exists, invalid, not_found, required
-from e2e.lab.cloud.store import ORGANIZATIONAL, Json, Store, new_id, timestamp
+from e2e.lab.cloud.store import ORGANIZATIONAL, Json, Store, new_fingerprint, new_id, timestamp
 
 COLLECTION = "firewallPolicies"
 
@@ -198,7 +197,7 @@ def finished(policy: Json, rules: list[Json], associations: list[Json]) -> Json:
         "rules": sorted(rules, key=lambda rule: rule["priority"]),
         "associations": associations,
         "ruleTupleCount": sum(rule["ruleTupleCount"] for rule in rules),
-        "fingerprint": base64.b64encode(secrets.token_bytes(8)).decode(),
+        "fingerprint": new_fingerprint(),
     }
 
 

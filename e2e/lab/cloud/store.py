@@ -6,6 +6,7 @@ belongs to an organization. The store knows names and places, not meanings; who 
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -103,6 +104,11 @@ def path_of(link: str) -> str:
 def new_id() -> str:
     """A resource's id: an unsigned 64-bit number as text."""
     return str(10**18 + secrets.randbelow(8 * 10**18))
+
+
+def new_fingerprint() -> str:
+    """What a resource's state is known by until its next change: bytes as base64."""
+    return base64.b64encode(secrets.token_bytes(8)).decode()
 
 
 def timestamp() -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Network, collapse_addresses
 from typing import Any
 
 from e2e.lab.cloud import fields
 from e2e.lab.cloud.changes import Changes
 from e2e.lab.cloud.errors import ApiError, already_exists, invalid, not_found, required
-from e2e.lab.cloud.store import Json, Store, new_id, timestamp
+from e2e.lab.cloud.store import Json, Store, new_fingerprint, new_id, timestamp
 
 ORDERS = ("AFTER_CLASSIC_FIREWALL", "BEFORE_CLASSIC_FIREWALL")
 _ROUTE_TYPES: fields.Types = {
@@ -28,14 +29,15 @@ class Surroundings:
         self._led_to = self._ranges()
 
     def lost(self) -> list[str]:
-        """The IPv4 ranges to which a static route led that is deleted, and none leads now."""
+        """The IPv4 ranges to which a static route led that is deleted, and none leads now; they do not overlap."""
         now = self._ranges()
         self._led_to |= now
-        return sorted(self._led_to - now)
+        gone = (each for each in self._led_to if not any(each.subnet_of(wider) for wider in now))
+        return [str(each) for each in collapse_addresses(gone)]
 
-    def _ranges(self) -> set[str]:
+    def _ranges(self) -> set[IPv4Network]:
         return {
-            route["destRange"]
+            IPv4Network(route["destRange"])
             for route in self._store.within("global/routes")
             if ("nextHopInstance" in route or "nextHopIp" in route) and ":" not in route.get("destRange", ":")
         }
@@ -103,7 +105,9 @@ class Surroundings:
         if given.get("fingerprint") != before.get("tags", {}).get("fingerprint"):
             raise ApiError(412, "conditionNotMet", "Supplied fingerprint does not match current metadata fingerprint.")
         items = fields.texts("resource.items", given.get("items") or [], 64, fields.name)
-        return self._changes.make("setTags", path, before | {"tags": {"items": items, "fingerprint": new_id()}})
+        return self._changes.make(
+            "setTags", path, before | {"tags": {"items": items, "fingerprint": new_fingerprint()}}
+        )
 
     def _existing(self, path: str) -> Json:
         resource = self._store.get(path)
