@@ -9,12 +9,14 @@ import pytest
 
 from pathcheck.core.align import Aligned, align
 from pathcheck.model.findings import Seen
-from pathcheck.model.firewall import Explanation, Firewall
-from pathcheck.model.words import Expectation, Observation, Prediction
+from pathcheck.model.firewall import Explanation, Firewall, Obstacle
+from pathcheck.model.words import Direction, Expectation, Observation, Prediction, Reason
 from tests.builders import check, seconds
 
 SILENT, REACHED = Observation.SILENT, Observation.REACHED
 BLOCKED, PERMITTED = Explanation(Prediction.BLOCKED), Explanation(Prediction.PERMITTED)
+_ROUTE = Obstacle("route:missing:10.24.9.0/24", "route", Direction.INGRESS, "no way", Reason.NO_ROUTE_TO_POD_RANGE)
+LOST = Explanation(Prediction.PERMITTED, obstacles=(_ROUTE,))
 CHANGED_LATELY = Explanation(Prediction.UNDETERMINED, why="the firewall's rules changed less than a round ago")
 READ_BEFORE = Explanation(Prediction.UNDETERMINED, why="the firewall was last read at 12:00:03 UTC, before this began")
 
@@ -47,6 +49,24 @@ def since(observation: Observation, moment: float) -> Seen:
             read(0, 3),
             6,
             Aligned(READ_BEFORE, outdated=True),
+        ),
+        (
+            "silence explained by a route that was lost just now, whatever rules permit",
+            LOST,
+            since(SILENT, 5),
+            "reachable",
+            read(6, 7),
+            8,
+            Aligned(LOST),
+        ),
+        (
+            "an answer, though a route is lost",
+            LOST,
+            since(REACHED, 0),
+            "reachable",
+            read(6, 7),
+            8,
+            Aligned(LOST),
         ),
         ("an answer that agrees", PERMITTED, since(REACHED, 5), "reachable", read(0, 3), 6, Aligned(PERMITTED)),
         (

@@ -16,11 +16,13 @@ import pytest
 import yaml
 
 from pathcheck.core.decide import decide_check, decide_fleet
+from pathcheck.model.datapath import Shown
 from pathcheck.model.findings import Status
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.probing import PathProbe, Report, Result
 from pathcheck.model.situation import CheckDecision, Snapshot, Unavailable
 from pathcheck.model.words import Observation
+from pathcheck.wire.datapath import Seen, shown_of
 from pathcheck.wire.firewall_rules import firewall_of
 from pathcheck.wire.gcloud import command
 from pathcheck.wire.path_checks import path_check_of
@@ -46,6 +48,7 @@ class World:
     first_read: float = 0
     last_read: float = 0
     unread: Unavailable | None = None
+    shown: Shown = field(default_factory=Shown)
 
     def take(self, step: dict[str, Any]) -> CheckDecision:
         now = step["at"]
@@ -84,7 +87,8 @@ class World:
 
     def firewall(self) -> Firewall:
         rules = [f for f in self.recording["firewalls"] if f["name"] not in self.deleted]
-        read = firewall_of(self.recording | {"firewalls": rules})
+        routes = [r for r in self.recording["routes"] if r["name"] not in self.deleted]
+        read = firewall_of(self.recording | {"firewalls": rules, "routes": routes})
         return replace(read, first_read=seconds(self.first_read), last_read=seconds(self.last_read))
 
     def snapshot(self, now: float) -> Snapshot:
@@ -99,6 +103,7 @@ class World:
             pods=pods(*self.pods) if self.pods else {},
             checks={check.name: check},
             firewall=self.unread or self.firewall(),
+            datapath=self.shown,
         )
         assignments = decide_fleet(snapshot).assignments
         probes = {n: PathProbe(n, f"probe-uid-{n}", a, self.reports.get(n)) for n, a in assignments.items()}
@@ -131,6 +136,12 @@ def shown(decision: CheckDecision, keys: set[str]) -> dict[str, Any]:
     return {key: everything[key] for key in keys}
 
 
+def pod_network(story: dict[str, Any]) -> Shown:
+    """What the story's DaemonSets, by name alone, and ConfigMaps say."""
+    daemon_sets = [{"metadata": {"name": name}} for name in story.get("daemonSets", ())]
+    return shown_of(Seen(daemon_sets, story.get("configMaps", {})))
+
+
 def message(status: Status) -> str:
     upheld = status.condition("Upheld")
     assert upheld is not None
@@ -149,7 +160,7 @@ def test_story(path: Path) -> None:
     """Each step of the story ends with exactly the status and the Events it tells."""
     story = yaml.safe_load(path.read_text())
     check = {"apiVersion": "pathcheck.dev/v1alpha1", "kind": "PathCheck", **story["check"]}
-    world = World(check, json.loads((ROOT / story["recording"]).read_text()))
+    world = World(check, json.loads((ROOT / story["recording"]).read_text()), shown=pod_network(story))
     for step in story["steps"]:
         expected = step["expect"]
         got = shown(world.take(step), set(expected))

@@ -43,7 +43,9 @@ def align(explanation: Explanation, seen: Seen, check: PathCheck, firewall: Fire
         return Aligned(explanation)
     arrived = seen.observation in _ARRIVED
     violated = arrived != (check.expectation is Expectation.REACHABLE)
-    agrees = arrived == (explanation.prediction is Prediction.PERMITTED)
+    # What no route delivers does not arrive, whatever rules would permit.
+    lost = any(obstacle.reason is not None for obstacle in explanation.obstacles)
+    agrees = arrived == (explanation.prediction is Prediction.PERMITTED) or (lost and not arrived)
     if (violated or not agrees) and firewall.last_read < seen.since:
         # Only a reading made since it began can explain a violation, or be contradicted by what is seen.
         # When, not how long before: flows that broke one after another share the cause, and its sentence.

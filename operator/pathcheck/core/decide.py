@@ -97,9 +97,11 @@ def _foresee(snapshot: Snapshot, check: PathCheck, planned: Plan) -> Foreseen:
         return unread(planned.bundles, why, pending=False)
     carried = datapath_of(snapshot.datapath, snapshot.nodes, snapshot.firewall)
     if carried.kind is not Kind.NATIVE:
+        unknown = f"which addresses it sees is not known: {carried.why}"
         why = (
-            carried.why
-            or f"{carried.evidence} carries pods' packets by {carried.kind.spoken}, of which it sees nothing else"
+            unknown
+            if carried.why
+            else f"of pods' packets it sees the nodes' {carried.kind.spoken} ({carried.evidence})"
         )
         return unread(planned.bundles, why, pending=False)
     return foresee(planned.bundles, check.expectation, snapshot.firewall)
@@ -143,7 +145,8 @@ def _sources(snapshot: Snapshot, planned: Plan) -> tuple[Range, ...]:
     ranges = pod_ranges(snapshot, planned.sources)
     if not any(asked.ways for asked in planned.asked):
         return ranges
-    senders = {flow.source.address for asked in planned.asked for flow in asked.at_firewall}
+    crossing = [flow for asked in planned.asked for flow in asked.at_firewall]
+    senders = {flow.source.address for flow in crossing if flow.source.instance != flow.destination.instance}
     nodes = sorted((ip_network(a) for a in senders if not any(a in r for r in ranges)), key=lambda r: (r.version, r))
     pods = [r for r in ranges if any(a in r for a in senders)]
     return (*pods, *nodes)
