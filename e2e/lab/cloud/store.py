@@ -135,7 +135,7 @@ def seeded(recording: Mapping[str, Any]) -> Store:
             scope, path = _place(store, collection, given, f"{collection}[{index}]")
             if store.get(path) is not None:
                 raise SeedError(f"{collection}[{index}]: {path} is there twice")
-            output_only = {
+            output_only: Json = {
                 "kind": f"compute#{kind}",
                 "id": new_id(),
                 "creationTimestamp": timestamp(),
@@ -143,6 +143,9 @@ def seeded(recording: Mapping[str, Any]) -> Store:
             }
             if collection == "networks":
                 output_only["networkFirewallPolicyEnforcementOrder"] = DEFAULT_ENFORCEMENT_ORDER
+            if collection == "instances":
+                # An instance without tags has a fingerprint of them, and clients count on it.
+                output_only["tags"] = {"fingerprint": new_fingerprint()}
             store.put(path, output_only | given | scope)
     return store
 
