@@ -51,7 +51,6 @@ def machine(name: str, address: str, extra: list[Raw] | None = None, **changes: 
     return {
         "name": name,
         "zone": f"{_API}/zones/us-east1-b",
-        "canIpForward": True,
         "tags": {"items": [NODE_TAG]},
         "serviceAccounts": [{"email": NODE_ACCOUNT}],
         "networkInterfaces": interfaces,

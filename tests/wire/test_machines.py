@@ -29,7 +29,7 @@ def expected(**changes: Any) -> Instance:
     ("changes", "becomes"),
     [
         ({}, {}),
-        ({"status": "RUNNING", "canIpForward": False}, {}),
+        ({"status": "RUNNING", "canIpForward": False}, {"can_ip_forward": False}),
         ({"status": "TERMINATED"}, {"running": False}),
         ({"canIpForward": True}, {"can_ip_forward": True}),
     ],

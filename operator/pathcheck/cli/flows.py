@@ -19,6 +19,7 @@ import typer
 from pathcheck.cli.explained import as_fields, glyph_of, trace_fields, trace_lines
 from pathcheck.cli.predict import BadInput, protocol_of, read
 from pathcheck.core.predict import predict
+from pathcheck.core.route import with_routes
 from pathcheck.core.trace import trace
 from pathcheck.model.firewall import Explanation, Firewall, Step
 from pathcheck.model.flows import L4, WITH_PORTS, Endpoint, Flow
@@ -73,7 +74,8 @@ def answer_to(question: Question, firewall: Firewall, explain: bool = False) -> 
     """What the firewall comes to."""
     if question.reply:
         return Answer(question, _TRACKED, () if explain else None)
-    return Answer(question, predict(question.flow, firewall), trace(question.flow, firewall) if explain else None)
+    explanation = with_routes(predict(question.flow, firewall), question.flow, firewall)
+    return Answer(question, explanation, trace(question.flow, firewall) if explain else None)
 
 
 def as_object(answer: Answer) -> dict[str, object]:

@@ -14,6 +14,7 @@ from pathcheck.cli.explained import as_fields, glyph_of, trace_fields, trace_lin
 from pathcheck.core.phrase import describe, range_of
 from pathcheck.core.predict import predict
 from pathcheck.core.propose import propose
+from pathcheck.core.route import with_routes
 from pathcheck.core.trace import trace
 from pathcheck.model.firewall import Explanation, Firewall, Fix, NearMiss, Step
 from pathcheck.model.flows import L4, PROTOCOL_NUMBERS, WITH_PORTS, Address, Endpoint, Flow
@@ -98,7 +99,7 @@ def answer(firewall: Firewall, source: str, destination: str, traffic: str) -> A
     if sender.address.version != receiver.address.version:
         raise BadInput(f"--from, --to: {sender.address} and {receiver.address} are of different families")
     flow = Flow(sender, receiver, _l4(traffic))
-    explanation = predict(flow, firewall)
+    explanation = with_routes(predict(flow, firewall), flow, firewall)
     own = range_of(flow.source, firewall)
     fix = None
     if explanation.prediction is Prediction.BLOCKED:
@@ -182,8 +183,10 @@ def print_text(answered: Answered) -> None:
     explanation = answered.explanation
     typer.echo(f"{glyph_of(explanation.prediction)} {typer.style(explanation.prediction, bold=True)}  {answered.flow}")
     typer.echo(f"  {answered.sentence}")
-    if len(explanation.obstacles) > 1:
-        _listed("in the way, all of it:", [f"{o.direction}: {o.sentence}" for o in explanation.obstacles])
+    routes = [o for o in explanation.obstacles if o.reason is not None]
+    if len(explanation.obstacles) > 1 or routes:
+        whose = {o: o.stage if o in routes else o.direction for o in explanation.obstacles}
+        _listed("in the way, all of it:", [f"{what}: {o.sentence}" for o, what in whose.items()])
     if answered.others:
         _listed("other rules that nearly decide otherwise:", [miss.sentence for miss in answered.others])
     if answered.fix is not None:

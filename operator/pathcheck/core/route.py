@@ -104,7 +104,7 @@ def _no_way(wrong: Route | None, machine: Instance, to: Range, firewall: Firewal
 
 
 def _serves(route: Route, machine: Instance) -> bool:
-    return _leads_to(route, machine) and machine.can_ip_forward and machine.running and not route.trouble
+    return _leads_to(route, machine) and machine.can_ip_forward is not False and machine.running and not route.trouble
 
 
 def _leads_to(route: Route, machine: Instance) -> bool:

@@ -21,7 +21,7 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A virtual machine. `secure_tags` is None where its bindings are not known."""
+    """A virtual machine. `secure_tags` is None where its bindings are not known, `can_ip_forward` where the recording does not say."""
 
     name: str
     zone: str
@@ -29,7 +29,7 @@ class Instance:
     tags: frozenset[str] = frozenset()
     service_accounts: frozenset[str] = frozenset()
     secure_tags: frozenset[str] | None = frozenset()
-    can_ip_forward: bool = False
+    can_ip_forward: bool | None = None
     running: bool = True
 
 

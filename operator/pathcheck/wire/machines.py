@@ -67,8 +67,8 @@ def _instance(
         emails = [mapping(a, "serviceAccounts").get("email") for a in items(raw, "serviceAccounts")]
         accounts = texts(emails, "serviceAccounts.email")
         interfaces = [_interface(i, zone, project) for i in items(raw, "networkInterfaces")]
-        forwards = raw.get("canIpForward") or False
-        if not isinstance(forwards, bool):
+        forwards = raw.get("canIpForward")
+        if forwards is not None and not isinstance(forwards, bool):
             raise Unreadable("canIpForward: must be true or false")
     except ValueError as why:
         problems.append(Problem(name, f"{why}; what it sends and receives is undetermined"))
