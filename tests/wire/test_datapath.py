@@ -138,6 +138,7 @@ def test_programs_that_only_guard_say_nothing() -> None:
         ("kube-flannel-ds", {"kube-flannel-cfg": {}}, "net-conf.json in ConfigMap kube-flannel-cfg cannot be read"),
         ("antrea-agent", antrea("a: ["), "antrea-agent.conf in ConfigMap antrea-config cannot be read"),
         ("antrea-agent", antrea("tunnelType: stt"), "its stt is not among what is judged here"),
+        ("antrea-agent", antrea("tunnelType: [geneve]"), "its ['geneve'] is not among what is judged here"),
         ("antrea-agent", antrea("- x"), "antrea-agent.conf in ConfigMap antrea-config is no mapping"),
         ("calico-node", {}, "neither its IP pools nor its environment say how"),
         ("weave-net", {}, "each pair of nodes agrees on udp/6783 or udp/6784 by itself"),

@@ -165,7 +165,7 @@ def _calico(evidence: str, daemon_set: Body, seen: Seen) -> Datapath | None:
         return Datapath(Kind.WIREGUARD, port, _WIREGUARD_V6, evidence=evidence)
     pools = [] if isinstance(seen.pools, str) else [p.get("spec") or {} for p in seen.pools]
     pools = [p for p in pools if not p.get("disabled")]
-    modes = {(p.get("ipipMode") or "Never", p.get("vxlanMode") or "Never") for p in pools}
+    modes = {(str(p.get("ipipMode") or "Never"), str(p.get("vxlanMode") or "Never")) for p in pools}
     if not modes and ("CALICO_IPV4POOL_IPIP" in env or "CALICO_IPV4POOL_VXLAN" in env):
         modes = {(env.get("CALICO_IPV4POOL_IPIP", "Never"), env.get("CALICO_IPV4POOL_VXLAN", "Never"))}
     if not modes:
@@ -219,7 +219,7 @@ def _flannel_backend(backend: Mapping[str, Any], evidence: str) -> Datapath:
 def _antrea(evidence: str, daemon_set: Body, seen: Seen) -> Datapath | None:
     text = _config_map("antrea-config", seen).get("antrea-agent.conf", "")
     config = _yaml(text, "antrea-agent.conf in ConfigMap antrea-config")
-    mode = config.get("trafficEncapMode") or "encap"
+    mode = str(config.get("trafficEncapMode") or "encap")
     if mode == "networkPolicyOnly":
         return None
     masquerade = Masquerade((), False) if config.get("noSNAT") is True else None
@@ -227,13 +227,13 @@ def _antrea(evidence: str, daemon_set: Body, seen: Seen) -> Datapath | None:
         return Datapath(Kind.NATIVE, masquerade=masquerade, evidence=evidence)
     if mode not in ("encap", "hybrid"):
         raise _Unreadable(f"its trafficEncapMode {mode!r} is none that is known here")
-    encryption = config.get("trafficEncryptionMode") or "none"
+    encryption = str(config.get("trafficEncryptionMode") or "none")
     if encryption == "wireGuard":
         wireguard = config.get("wireGuard")
         port = wireguard.get("port") if isinstance(wireguard, Mapping) else None
         return Datapath(Kind.WIREGUARD, _port(port, _WIREGUARD, "wireGuard.port"), evidence=evidence)
     kinds = {"geneve": (Kind.GENEVE, _GENEVE), "vxlan": (Kind.VXLAN, _VXLAN_IANA)}
-    tunnel = config.get("tunnelType") or "geneve"
+    tunnel = str(config.get("tunnelType") or "geneve")
     if encryption != "none" or tunnel not in kinds:
         raise _Unreadable(f"its {encryption if encryption != 'none' else tunnel} is not among what is judged here")
     kind, default = kinds[tunnel]
