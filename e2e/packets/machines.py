@@ -102,12 +102,35 @@ def _network(name: str, peer: str) -> Rule:
     return {"name": name, "peerings": [peering]}
 
 
+# Google's own policies cannot be made by anybody; this one is always there, in one region.
+_SYSTEM_POLICY = {
+    "name": "gke-system",
+    "type": "SYSTEM_REGIONAL",
+    "priority": 1000,
+    "rules": [
+        {
+            "priority": 10,
+            "action": "allow",
+            "direction": "INGRESS",
+            "match": {"srcIpRanges": ["10.24.12.0/23"], "layer4Configs": [{"ipProtocol": "tcp", "ports": ["54"]}]},
+        },
+        {
+            "priority": 20,
+            "action": "deny",
+            "direction": "EGRESS",
+            "match": {"destIpRanges": ["10.142.15.206"], "layer4Configs": [{"ipProtocol": "udp", "ports": ["8010"]}]},
+            "targetServiceAccounts": [NODE_ACCOUNT],
+        },
+    ],
+}
+
 CLOUD = {
     "format": "pathcheck-recording/1",
     "project": PROJECT,
     "networks": [_network("default", "other"), _network("other", "default")],
     "instances": [machine.instance for machine in INSTANCES],
     "routes": [machine.route for machine in INSTANCES if machine.routed],
+    "effectiveFirewalls": [{"network": "default", "region": EAST, "answer": {"firewallPolicys": [_SYSTEM_POLICY]}}],
     "addressGroups": {
         "nodes": ["10.142.0.0/20", "fd20:0:0:1::/96"],
         "pods": ["10.24.12.0/23", "10.24.9.31/32"],

@@ -22,14 +22,16 @@ from tests.lab.cloud.seeds import recording
 
 @dataclass
 class Remembering:
-    """An enforcer that remembers the names of the rules it was given each time, and can be told to refuse."""
+    """An enforcer that remembers what it was given each time, of VPC rules the names, and can be told to refuse."""
 
     given: list[list[str]] = field(default_factory=list)
+    wanted: list[Wanted] = field(default_factory=list)
     refusal: str = ""
 
     def enforce(self, wanted: Wanted) -> None:
         if self.refusal:
             raise EnforcementError(self.refusal)
+        self.wanted.append(wanted)
         self.given.append([rule["name"] for rule in wanted.rules])
 
 

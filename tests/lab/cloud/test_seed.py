@@ -62,3 +62,30 @@ def test_recorded_fields_are_kept() -> None:
     node = api.answer(Call("GET", f"/projects/{PROJECT}/zones/us-east1-b/instances/node-1", {}))
     assert (node["kind"], node["selfLink"]) == ("compute#instance", f"{ROOT}/zones/us-east1-b/instances/node-1")
     assert node["id"].isdecimal()
+
+
+def test_recorded_policies_are_enforced_as_far_as_they_can_be() -> None:
+    """Of a recorded policy the rules that can be put on packets are in force, the others are noted; the answer has all."""
+    match = {"layer4Configs": [{"ipProtocol": "all"}]}
+    good = {"priority": 1, "action": "deny", "direction": "INGRESS", "match": match}
+    odd = good | {"priority": 2, "match": match | {"srcFqdns": ["a.example"]}}
+    later = good | {"priority": 3, "match": match | {"srcFutureCondition": ["x"]}}
+    system = {"name": "gke", "type": "SYSTEM_REGIONAL", "rules": [good, odd, later]}
+    answer = {"firewallPolicys": [system, {"name": "new", "type": "GALACTIC", "rules": [good]}]}
+    enforcer = Remembering()
+    api = Api(changed(effectiveFirewalls=[{"network": "default", "region": "us-east1", "answer": answer}]), enforcer)
+    place = ("global/networks/default", "us-east1")
+    assert enforcer.wanted[-1].policies[place] == [system | {"rules": [good]}]
+    said = "of network default in us-east1 is answered and not enforced: "
+    assert api.notes == [
+        f"policy:gke/2 {said}Invalid value for field 'resource.match.srcFqdns': '['a.example']'. "
+        "The emulator cannot put this on packets, and takes it from its seed only.",
+        f"policy:gke/3 {said}Invalid JSON payload received. "
+        "Unknown name \"srcFutureCondition\" at 'resource.match': Cannot find field.",
+        f"policy:new/1 {said}type GALACTIC is unknown",
+    ]
+    path = f"/projects/{PROJECT}/regions/us-east1/firewallPolicies/getEffectiveFirewalls"
+    assert (
+        api.answer(Call("GET", path, {"network": "global/networks/default"}))["firewallPolicys"]
+        == (answer["firewallPolicys"])
+    )
