@@ -54,10 +54,10 @@ def _predict(flow: Flow, firewall: Firewall) -> Explanation:
     sender, receiver = place_of(flow.source, firewall), place_of(flow.destination, firewall)
     if _same_machine(flow, sender, receiver, firewall):
         return _permitted("same-vm", "its packets do not leave the machine")
-    if flow.source.address.version != flow.destination.address.version:
-        return _undetermined(Nowhere("addresses", "its addresses are of different families"))
     if sender is None and receiver is None:
         return _undetermined(Nowhere("instance", "neither end is a machine of these networks"))
+    if flow.source.address.version != flow.destination.address.version:
+        return _undetermined(Nowhere("addresses", "its addresses are of different families"))
     out = _answer(Direction.EGRESS, flow, sender, receiver, firewall)
     if out is not None and out.prediction is Prediction.BLOCKED:
         # Whoever mends this side meets the other one next.
