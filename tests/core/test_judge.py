@@ -8,8 +8,8 @@ import pytest
 
 from pathcheck.core.judge import PREDICTED, TABLE, accept, judge
 from pathcheck.model.findings import Judgement, Seen
-from pathcheck.model.firewall import Explanation
-from pathcheck.model.words import Expectation, Observation, Prediction, Reason, Verdict
+from pathcheck.model.firewall import Explanation, Obstacle
+from pathcheck.model.words import Direction, Expectation, Observation, Prediction, Reason, Verdict
 from tests.builders import flow
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "judging.md"
@@ -71,3 +71,16 @@ def test_inspected_is_judged_like_undetermined() -> None:
     the_flow, seen, explanation = flow("node-2", "node-1"), Seen(Observation.SILENT), Explanation(Prediction.INSPECTED)
     expected = Judgement(the_flow, seen, explanation, Verdict.VIOLATED, Reason.SILENT_FOR_UNKNOWN_REASON, None)
     assert judge(the_flow, Expectation.REACHABLE, explanation, seen) == expected
+
+
+@pytest.mark.parametrize("prediction", list(Prediction))
+def test_silence_is_put_down_to_a_route_in_trouble(prediction: Prediction) -> None:
+    """Whatever rules say; and nothing else is: what arrives needs no route, and what must stay out is not missed."""
+    lost = Obstacle("route:missing:10.24.9.0/24", "route", Direction.INGRESS, "no way", Reason.NO_ROUTE_TO_POD_RANGE)
+    explanation = Explanation(prediction, obstacles=(lost,))
+    for expectation, observation in [(e, o) for e in Expectation for o in Observation]:
+        with_route = judge(flow("node-2", "node-1"), expectation, explanation, Seen(observation))
+        without = judge(flow("node-2", "node-1"), expectation, Explanation(prediction), Seen(observation))
+        blamed = (expectation, observation) == (Expectation.REACHABLE, Observation.SILENT)
+        assert with_route.reason == (Reason.NO_ROUTE_TO_POD_RANGE if blamed else without.reason)
+        assert (with_route.verdict, with_route.note) == (without.verdict, without.note)
