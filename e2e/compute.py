@@ -12,7 +12,7 @@ import shlex
 import shutil
 import subprocess
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -77,15 +77,21 @@ def changed_at() -> float:
     return datetime.fromisoformat(last["time"]).timestamp() + float(last["seconds"])
 
 
-def _client() -> Any:
+def client(kind: Callable[..., Any]) -> Any:
+    """One of google-cloud-compute's clients, of the emulator."""
     from google.api_core.client_options import ClientOptions
     from google.auth.credentials import AnonymousCredentials
-    from google.cloud import compute_v1
 
     # The *_unary methods only: the others poll through a client that ignores this endpoint (google-cloud-compute 1.57).
     options = ClientOptions(api_endpoint=f"http://127.0.0.1:{LOCAL_COMPUTE_PORT}")
     credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
-    return compute_v1.FirewallsClient(credentials=credentials, client_options=options)
+    return kind(credentials=credentials, client_options=options)
+
+
+def _client() -> Any:
+    from google.cloud import compute_v1
+
+    return client(compute_v1.FirewallsClient)
 
 
 def _run_by_client(command: str) -> None:

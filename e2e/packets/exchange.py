@@ -55,6 +55,10 @@ class Exchange:
         """The name of the machine that has this address."""
         return self._owners[address]
 
+    def forget(self) -> None:
+        """The router tracks no connection any more."""
+        run(["nsenter", f"--net=/run/netns/{self._router}", "conntrack", "-F"])
+
     def arrived(self, questions: Iterable[Question], patient: bool = False) -> set[Question]:
         """Those whose packet came to the machine that has the destination."""
         waves: tuple[list[Question], list[Question]] = ([], [])
@@ -65,7 +69,7 @@ class Exchange:
 
     def _wave(self, questions: Sequence[Question], patient: bool) -> set[Question]:
         self._seen(0.0)
-        run(["nsenter", f"--net=/run/netns/{self._router}", "conntrack", "-F"])
+        self.forget()
         expected = {}
         for question in questions:
             sender, receiver = self.owner(question.source), self.owner(question.destination)
