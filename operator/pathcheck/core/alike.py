@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from pathcheck.core.index import Index, index_of
-from pathcheck.core.places import NOTHING, Nowhere, Place, carried, place_of
+from pathcheck.core.places import Nowhere, Place, place_of, seen_from
 from pathcheck.core.predict import METADATA_SERVERS
 from pathcheck.core.sweep import Interval
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.flows import L4, Address, Endpoint, Range
+from pathcheck.model.machines import Instance
 from pathcheck.model.proofs import Span
 from pathcheck.model.words import Direction, Vantage
 
@@ -35,32 +36,59 @@ class Kind:
     """
 
     spans: tuple[Span, ...]
-    looks: Mapping[Look, Sequence[Piece]]
+    looks: Mapping[Look, Sequence[tuple[Span, Piece]]]
     samples: tuple[tuple[Span, Mapping[Look, Address]], ...]
+
+    def apart_from(self, other: Kind) -> list[Span]:
+        """Those of the spans that have one of the other kind on another machine."""
+        there = {span.identity for span in other.spans}
+        return [span for span in self.spans if there != {span.identity}]
+
+    def pieces(self, look: Look, other: Kind) -> list[Piece]:
+        """All addresses of this look that have one of the other kind on another machine."""
+        spans = set(self.apart_from(other))
+        return [piece for span, piece in self.looks[look] if span in spans]
 
 
 Scope = tuple[str, str]
 """Network and region."""
 
 
-def scopes_of(spans: Iterable[Span], firewall: Firewall) -> frozenset[Scope]:
-    """Where rules are asked at these ends."""
-    machines = (m for span in spans if span.instance for m in firewall.machines(span.instance))
-    return frozenset((i.network, i.region) for m in machines for i in m.interfaces)
+def scopes_of(spans: Iterable[Span], firewall: Firewall) -> dict[Scope, list[Instance]]:
+    """Where rules are asked at these ends, and of which machines."""
+    found: dict[Scope, list[Instance]] = {}
+    for span in spans:
+        for machine in firewall.machines(span.instance) if span.instance else ():
+            for i in machine.interfaces:
+                found.setdefault((i.network, i.region), []).append(machine)
+    return found
 
 
 class Eye:
-    """How rules see one end: its own as the local side, the other end's scopes as the remote one; of rules for `protocols` only."""
+    """How rules see one end: its own as the local side, those of the machines at the other end as the remote one.
+
+    Of rules for `protocols` only, and of those that the machines asked about can be targets of: others would part what is alike.
+    """
 
     def __init__(
-        self, direction: Direction, others: Iterable[Scope], protocols: Iterable[int], firewall: Firewall
+        self,
+        direction: Direction,
+        others: Mapping[Scope, Sequence[Instance]],
+        protocols: Iterable[int],
+        firewall: Firewall,
     ) -> None:
         self._direction = direction
         self._protocols = tuple(protocols)
         self._firewall = firewall
         back = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
-        self._others = [(s[0], index_of(firewall, *s, back)) for s in sorted(others)]
         self._about: dict[int, int] = {}
+        self._others: list[tuple[str, Index, int]] = []
+        for scope, machines in sorted(others.items()):
+            index = index_of(firewall, *scope, back)
+            targets = 0
+            for machine in machines:
+                targets |= index.target(machine).possible
+            self._others.append((scope[0], index, targets & self._in_question(index)))
 
     def kinds(self, spans: Iterable[Span]) -> list[Kind]:
         """The spans by what they look like, in their order."""
@@ -82,9 +110,8 @@ class Eye:
         return pieces
 
     def _cuts(self, span: Span, version: int, start: int, end: int) -> set[int]:
-        indices = [index for _, index in self._others]
         cuts: set[int] = set()
-        for index in indices:
+        for _, index, _ in self._others:
             cuts.update(first for first, _, _ in index.remote_sweep(version).pieces(start, end))
         for machine in self._firewall.machines(span.instance) if span.instance else ():
             for i in machine.interfaces:
@@ -113,17 +140,14 @@ class Eye:
             about = self._in_question(own)
             surely, perhaps = target.sure & near.sure & about, target.possible & near.possible & about
             here = (i.network, i.region, surely, perhaps)
-        return (address.version, metadata, here, *(self._seen(n, index, address, place) for n, index in self._others))
-
-    def _seen(self, network: str, index: Index, address: Address, place: Place | Nowhere | None) -> object:
-        known = place if isinstance(place, Place) else None
-        names = carried(address, known, network, self._firewall) if known is not None else NOTHING
-        far = index.remote(address, known.instance if known is not None else None, names)
-        about = self._in_question(index)
-        return far.sure & about, far.possible & about
+        seen: list[int] = []
+        for network, index, about in self._others:
+            far = seen_from(address, place, network, index, self._firewall)
+            seen += (far.sure & about, far.possible & about)
+        return (address.version, metadata, here, *seen)
 
     def _in_question(self, index: Index) -> int:
-        """Rules that can have a say; the others would only part what is alike."""
+        """Rules in force about the asked protocols."""
         known = self._about.get(id(index))
         if known is None:
             known = 0
@@ -134,7 +158,7 @@ class Eye:
 
 
 def _kind(found: Sequence[tuple[Span, Mapping[Look, Sequence[Piece]]]]) -> Kind:
-    looks = {look: [piece for _, own in found for piece in own[look]] for look in found[0][1]}
+    looks = {look: [(span, piece) for span, own in found for piece in own[look]] for look in found[0][1]}
     second = next((f for f in found if f[0].identity != found[0][0].identity), None)
     samples = [found[0], *([second] if second else [])]
     return Kind(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathcheck.core.alike import endpoint_of, interval_of
 from pathcheck.core.judge import accept
 from pathcheck.core.phrase import describe
-from pathcheck.core.prove import WORST_FIRST, Case, Piecemeal, cases, merged, spoken
+from pathcheck.core.prove import WORST_FIRST, Case, Piecemeal, TooManyKindsError, cases, merged, spoken
 from pathcheck.model.findings import Finding, Judgement, Seen
 from pathcheck.model.firewall import Explanation, Firewall
 from pathcheck.model.flows import L4, Flow
@@ -21,6 +21,8 @@ from pathcheck.model.proofs import Span
 from pathcheck.model.rules import L4Match, PortRange
 from pathcheck.model.words import Expectation, Observation, Prediction, Reason, Verdict
 
+# Pairs of kinds, which take about a millisecond each, on the operator's only thread. Pools of equal nodes are a handful of kinds.
+MOST_KINDS = 2_500
 _VERDICTS = (Verdict.VIOLATED, Verdict.UNKNOWN, Verdict.UPHELD)
 _NO_FAMILY = Explanation(
     Prediction.UNDETERMINED, ("undecided:addresses",), "the two ends have no addresses of one family"
@@ -36,11 +38,23 @@ class Foreseen:
 
 
 def foresee(bundles: Sequence[Bundle], expectation: Expectation, firewall: Firewall) -> Foreseen:
-    """Everything these bundles ask, proved."""
+    """Everything these bundles ask, proved; once for each firewall, since an operator asks the same at every look."""
+    key = ("foreseen", tuple(bundles), expectation)
+    known = firewall.compiled.get(key)
+    if not isinstance(known, Foreseen):
+        try:
+            known = _foresee(bundles, expectation, firewall)
+        except TooManyKindsError as error:
+            known = unread(bundles, str(error), pending=False)
+        firewall.compiled[key] = known
+    return known
+
+
+def _foresee(bundles: Sequence[Bundle], expectation: Expectation, firewall: Firewall) -> Foreseen:
     judgements: list[Judgement] = []
     causes: dict[tuple[Verdict, Reason, tuple[str, ...]], _Cause] = {}
     for bundle in bundles:
-        for case in cases(bundle.sources, bundle.destinations, _matches(bundle.traffic), firewall):
+        for case in cases(bundle.sources, bundle.destinations, _matches(bundle.traffic), firewall, MOST_KINDS):
             pieces = sorted(case.pieces, key=lambda p: _rank(p.explanation, expectation)) or [_apart(case)]
             judgements.append(_judgement(case, pieces[0], expectation))
             for cause, piece in _unlike(pieces, expectation):
@@ -64,7 +78,7 @@ def unread(bundles: Sequence[Bundle], why: str, pending: bool) -> Foreseen:
     if not judgements:
         return Foreseen((), ())
     flows = tuple(j.flow for j in judgements)
-    told = Finding(reason, Verdict.UNKNOWN, flows, f"the firewall is not known: {why}", count=_sum(judgements))
+    told = Finding(reason, Verdict.UNKNOWN, flows, f"the firewall's answer is not known: {why}", count=_sum(judgements))
     return Foreseen(tuple(judgements), (told,))
 
 
@@ -90,9 +104,10 @@ class _Cause:
 
     def add(self, case: Case, piece: Piecemeal) -> None:
         if not self.nearest and piece.explanation.near_misses:
+            self.explanation = piece.explanation
             self.nearest = _of_ranges(piece.explanation.near_misses[0].sentence, case, piece)
-        self.sources |= dict.fromkeys(case.senders.spans)
-        self.destinations |= dict.fromkeys(case.receivers.spans)
+        self.sources |= dict.fromkeys(case.senders.apart_from(case.receivers))
+        self.destinations |= dict.fromkeys(case.receivers.apart_from(case.senders))
         self.traffic.append(piece.traffic)
         self.flows.append(piece.example)
         if case is not self.last:
@@ -157,7 +172,7 @@ def _of_ranges(sentence: str, case: Case, piece: Piecemeal) -> str:
     )
     for end, kind, look in ends:
         for range_ in (r for span in kind.spans if span.name == end.name for r in span.ranges if end.address in r):
-            if (range_.version, *interval_of(range_)) in kind.looks[look]:
+            if (range_.version, *interval_of(range_)) in (piece for _, piece in kind.looks[look]):
                 sentence = sentence.replace(f"but {end.address} is", f"but {range_} is")
     return sentence
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from ipaddress import summarize_address_range
 
 from pathcheck.core.alike import Eye, Kind, Look, Piece, address_of, endpoint_of, scopes_of
-from pathcheck.core.places import Place, place_of, side_of
-from pathcheck.core.predict import predict
-from pathcheck.core.sweep import Sweep
+from pathcheck.core.places import Place, Side, place_of, side_of
+from pathcheck.core.predict import METADATA_SERVERS, predict
+from pathcheck.core.walk import matches, walk
 from pathcheck.model.firewall import Explanation, Firewall
 from pathcheck.model.flows import L4, WITH_PORTS, Address, Flow, Range
 from pathcheck.model.proofs import Part, Proof, Span
@@ -27,9 +27,16 @@ SIX_PROTOCOLS = (6, 17, 1, 50, 51, 132)
 WORST_FIRST = (Prediction.BLOCKED, Prediction.UNDETERMINED, Prediction.INSPECTED, Prediction.PERMITTED)
 
 
+class TooManyKindsError(Exception):
+    """A proof would take too long: why, as one sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piecemeal:
-    """One piece of one kind to one of another on some ports, all of which come to the same; `explanation` is that of `example`."""
+    """One piece of one kind to one of another on some ports, all of which come to the same.
+
+    `explanation` is that of `example`, or of another flow of the same protocol that the same rules decide.
+    """
 
     source: Look
     destination: Look
@@ -64,7 +71,10 @@ def prove(
         for p in case.pieces:
             e = p.explanation
             meaning = (e.prediction, e.decided_by, e.egress, e.ingress)
-            at = frozenset(case.senders.looks[p.source]), frozenset(case.receivers.looks[p.destination])
+            at = (
+                frozenset(case.senders.pieces(p.source, case.receivers)),
+                frozenset(case.receivers.pieces(p.destination, case.senders)),
+            )
             l4 = frozenset((p.traffic.protocol or 0, ports) for ports in p.traffic.ports or (ALL_PORTS,))
             boxes.append(_Box(meaning, *at, l4, frozenset({pair}), e, p.example))
     parts = [_part(box, sum(pairs[pair] for pair in box.pairs)) for box in _merged(boxes)]
@@ -73,13 +83,25 @@ def prove(
 
 
 def cases(
-    sources: Sequence[Span], destinations: Sequence[Span], traffic: Sequence[L4Match], firewall: Firewall
+    sources: Sequence[Span],
+    destinations: Sequence[Span],
+    traffic: Sequence[L4Match],
+    firewall: Firewall,
+    most: int = 1_000_000,
 ) -> Iterator[Case]:
-    """Every two kinds of spans, each with every asked protocol."""
+    """Every two kinds of spans, each with every asked protocol.
+
+    Raises TooManyKindsError for more than `most` pairs of kinds.
+    """
     protocols = {match.protocol or 0 for match in traffic}
     scopes = scopes_of(sources, firewall), scopes_of(destinations, firewall)
     senders = Eye(Direction.EGRESS, scopes[1], protocols, firewall).kinds(sources)
     receivers = Eye(Direction.INGRESS, scopes[0], protocols, firewall).kinds(destinations)
+    if len(senders) * len(receivers) > most:
+        raise TooManyKindsError(
+            f"rules part these ends into {len(senders)} and {len(receivers)} kinds, too many to prove all pairs"
+        )
+    memory: dict[object, Explanation] = {}
     for a in senders:
         for b in receivers:
             pairs = _pairs(a, b)
@@ -87,7 +109,7 @@ def cases(
                 continue
             sample = next((s, r) for s in a.samples for r in b.samples if s[0].identity != r[0].identity)
             for match in traffic:
-                yield Case(a, b, pairs, match, tuple(_pieces(*sample, match, firewall)))
+                yield Case(a, b, pairs, match, tuple(_pieces(*sample, match, memory, firewall)))
 
 
 def _pairs(senders: Kind, receivers: Kind) -> int:
@@ -98,26 +120,48 @@ def _pairs(senders: Kind, receivers: Kind) -> int:
 End = tuple[Span, Mapping[Look, Address]]
 
 
-def _pieces(sender: End, receiver: End, match: L4Match, firewall: Firewall) -> Iterator[Piecemeal]:
+def _pieces(
+    sender: End, receiver: End, match: L4Match, memory: dict[object, Explanation], firewall: Firewall
+) -> Iterator[Piecemeal]:
     for source, start in sender[1].items():
         for destination, end in receiver[1].items():
             if start.version != end.version:
                 continue
             flow = Flow(endpoint_of(sender[0], start), endpoint_of(receiver[0], end), L4(match.protocol or 0))
-            for ports in _alike_ports(flow, match, firewall):
+            sides = _sides(flow, firewall)
+            for ports in _alike_ports(sides, flow.l4.protocol, match):
                 # Any of them would do; the first of the longest run is the least odd one to read of.
                 port = max(ports, key=lambda p: p.last - p.first).first if ports not in ((), (ALL_PORTS,)) else None
                 example = Flow(flow.source, flow.destination, L4(flow.l4.protocol, port))
-                yield Piecemeal(
-                    source, destination, L4Match(match.protocol, ports), predict(example, firewall), example
-                )
+                explanation = _explained(example, sides, memory, firewall)
+                yield Piecemeal(source, destination, L4Match(match.protocol, ports), explanation, example)
 
 
-def _alike_ports(flow: Flow, match: L4Match, firewall: Firewall) -> list[tuple[PortRange, ...]]:
+def _explained(
+    example: Flow, sides: Sequence[Side], memory: dict[object, Explanation], firewall: Firewall
+) -> Explanation:
+    """As predicted. What the same rules decide is explained once: reasons cost ten times as much as the decision."""
+    if len(sides) < 2 or {example.source.address, example.destination.address} & METADATA_SERVERS:
+        return predict(example, firewall)
+    decided: list[object] = [example.l4.protocol]
+    for side in sides:
+        found = matches(side.index, side.target, side.near, side.far, side.index.traffic(example.l4))
+        decided.append(walk(side.index, side.direction, found).names)
+    known = memory.get(tuple(decided))
+    if known is None:
+        known = memory[tuple(decided)] = predict(example, firewall)
+    return known
+
+
+def _alike_ports(sides: Sequence[Side], protocol: int, match: L4Match) -> list[tuple[PortRange, ...]]:
     """The asked ports in groups that no rule parts; one empty group for a protocol without ports."""
-    if flow.l4.protocol not in WITH_PORTS:
+    if protocol not in WITH_PORTS:
         return [()]
-    sweeps = list(_sweeps(flow, firewall))
+    # Of each side the rules by port, and those of them that can be about these two addresses.
+    sweeps = [
+        (s.index.ports(protocol), s.index.in_force & s.target.possible & s.near.possible & s.far.possible)
+        for s in sides
+    ]
     groups: dict[tuple[int, ...], list[PortRange]] = {}
     for asked in match.ports or (ALL_PORTS,):
         cuts = {f for sweep, _ in sweeps for f, _, _ in sweep.pieces(asked.first, asked.last)} | {asked.first}
@@ -128,17 +172,13 @@ def _alike_ports(flow: Flow, match: L4Match, firewall: Firewall) -> list[tuple[P
     return [tuple(_joined(ports)) for ports in groups.values()]
 
 
-def _sweeps(flow: Flow, firewall: Firewall) -> Iterator[tuple[Sweep, int]]:
-    """Per side its rules by port, and those of them that can be about these two addresses."""
+def _sides(flow: Flow, firewall: Firewall) -> list[Side]:
+    """What is asked at each end that is a known machine."""
     sender, receiver = place_of(flow.source, firewall), place_of(flow.destination, firewall)
-    for direction, local, remote in (
-        (Direction.EGRESS, sender, receiver),
-        (Direction.INGRESS, receiver, sender),
-    ):
-        if isinstance(local, Place):
-            side = side_of(direction, flow, local, remote, firewall)
-            about = side.index.in_force & side.target.possible & side.near.possible & side.far.possible
-            yield side.index.ports(flow.l4.protocol), about
+    ends = ((Direction.EGRESS, sender, receiver), (Direction.INGRESS, receiver, sender))
+    return [
+        side_of(direction, flow, here, there, firewall) for direction, here, there in ends if isinstance(here, Place)
+    ]
 
 
 def _joined(ports: Iterable[PortRange]) -> Iterator[PortRange]:
