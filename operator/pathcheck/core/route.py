@@ -10,12 +10,13 @@ routes are in no list of routes and are not judged.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from ipaddress import ip_network
 
+from pathcheck.core.routing import leads_to, rank, routing_of, serves
 from pathcheck.model.firewall import Explanation, Firewall, Obstacle
-from pathcheck.model.flows import Address, Endpoint, Flow, Range
-from pathcheck.model.machines import Instance, Interface, Route
+from pathcheck.model.flows import Endpoint, Flow, Range
+from pathcheck.model.machines import Instance, Route
 from pathcheck.model.words import Direction, Reason
 
 STAGE = "route"
@@ -44,24 +45,20 @@ def route_troubles(flow: Flow, firewall: Firewall, pod_ranges: Sequence[Range] =
 def _trouble(
     sender: Endpoint, receiver: Endpoint, direction: Direction, firewall: Firewall, pod_ranges: Sequence[Range]
 ) -> Obstacle | None:
-    place, start = _place(receiver, firewall), _place(sender, firewall)
-    if place is None or (start is not None and start[1].network != place[1].network):
+    table = routing_of(firewall)
+    here, start = table.end(receiver), table.end(sender)
+    if here is None or here.served or (start is not None and start.nic.network != here.nic.network):
         return None  # between networks peerings and VPNs decide, of which the routes say too little
-    machine, nic = place
-    # For a machine's own addresses and its alias ranges the cloud makes the routes itself.
-    if any(receiver.address in r for r in (*nic.primary, *nic.alias_ranges)):
-        return None
-    tags = start[0].tags if start is not None else frozenset()
-    known = [r for r in _table(firewall).to(receiver.address, nic.network) if not r.tags or r.tags & tags]
-    first = known[0] if known else None
-    chosen = [r for r in known if first is not None and _rank(r) == _rank(first)]
-    if chosen and all(_serves(route, machine) for route in chosen):
+    machine, tags = here.machine, start.machine.tags if start is not None else frozenset()
+    known = [r for r in table.to(receiver.address, here.nic.network) if not r.tags or r.tags & tags]
+    chosen = [r for r in known if rank(r) == rank(known[0])]
+    if chosen and all(serves(route, machine) for route in chosen):
         return None
     pod_range = next((r for r in pod_ranges if receiver.address in r), None)
     if pod_range is None and any(_is_subnet(route) for route in chosen):
         return None  # an address of a subnet, of which nobody said that it is a pod's: load balancers have such
-    own = next((r for r in known if _leads_to(r, machine)), None)
-    wrong = next((r for r in chosen if not _serves(r, machine)), None)
+    own = next((r for r in known if leads_to(r, machine)), None)
+    wrong = next((r for r in chosen if not serves(r, machine)), None)
     to = pod_range or (own.destination if own is not None else ip_network(receiver.address))
     reason, name, why = (
         _spoilt(wrong, own, machine) if own is not None and wrong is not None else _no_way(wrong, machine, to, firewall)
@@ -75,10 +72,10 @@ Trouble = tuple[Reason, str, str]
 
 def _spoilt(wrong: Route, own: Route, machine: Instance) -> Trouble:
     """There is a route to the machine: another one goes before it, or the machine does not take the packets."""
-    if not _leads_to(wrong, machine):
+    if not leads_to(wrong, machine):
         other = f"{wrong.name} ({wrong.destination}, priority {wrong.priority})"
         why = f"do not reach {machine.name}: route {other} leads to {_hop(wrong)} and goes before route {own.name}"
-        if _rank(wrong) == _rank(own):
+        if rank(wrong) == rank(own):
             why = (
                 f"do not all reach {machine.name}: route {other} leads to {_hop(wrong)} and ties with route {own.name}"
             )
@@ -103,14 +100,6 @@ def _no_way(wrong: Route | None, machine: Instance, to: Range, firewall: Firewal
     return Reason.NO_ROUTE_TO_POD_RANGE, f"missing:{to}", why
 
 
-def _serves(route: Route, machine: Instance) -> bool:
-    return _leads_to(route, machine) and machine.can_ip_forward is not False and machine.running and not route.trouble
-
-
-def _leads_to(route: Route, machine: Instance) -> bool:
-    return route.instance == f"{machine.zone}/{machine.name}" and route.destination.prefixlen > 0
-
-
 def _is_subnet(route: Route) -> bool:
     """Made by the cloud for a subnet: its next hop is the network itself."""
     return route.hop.startswith("nextHopNetwork ")
@@ -130,52 +119,3 @@ def _nothing_at(route: Route, firewall: Firewall) -> str:
 
 def _hop(route: Route) -> str:
     return route.instance.rpartition("/")[2] or route.hop.rpartition(" ")[2] or "an unknown next hop"
-
-
-def _rank(route: Route) -> tuple[int, int]:
-    return -route.destination.prefixlen, route.priority
-
-
-def _place(endpoint: Endpoint, firewall: Firewall) -> tuple[Instance, Interface] | None:
-    """The end's machine and the interface by which routes reach it; None where the recording does not tell."""
-    machines = firewall.machines(endpoint.instance) if endpoint.instance else ()
-    if len(machines) != 1 or not machines[0].interfaces:
-        return None
-    interfaces = machines[0].interfaces
-    named = (i for i in interfaces if i.name == endpoint.nic)
-    holding = (i for i in interfaces if any(endpoint.address in r for r in (*i.primary, *i.alias_ranges)))
-    return machines[0], next((i for found in (named, holding) for i in found), interfaces[0])
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """Routes by their destination: a fleet asks for thousands of addresses, and there is a route for each node."""
-
-    routes: dict[tuple[int, int, int], list[Route]] = field(default_factory=dict)
-    lengths: dict[int, list[int]] = field(default_factory=dict)
-
-    def to(self, address: Address, network: str) -> list[Route]:
-        """Those of this network that hold the address, the one that is taken first."""
-        found: list[Route] = []
-        value, width = int(address), address.max_prefixlen
-        for length in self.lengths.get(address.version, ()):
-            key = (address.version, length, value >> (width - length))
-            found += (r for r in self.routes.get(key, ()) if r.network in ("", network))
-        return sorted(found, key=lambda r: (*_rank(r), r.name))
-
-
-def _table(firewall: Firewall) -> _Table:
-    held = firewall.compiled.get(_Table)
-    if isinstance(held, _Table):
-        return held
-    table = _Table()
-    for route in firewall.routes or ():
-        to = route.destination
-        key = (to.version, to.prefixlen, int(to.network_address) >> (to.max_prefixlen - to.prefixlen))
-        table.routes.setdefault(key, []).append(route)
-    for version, length, _ in table.routes:
-        lengths = table.lengths.setdefault(version, [])
-        if length not in lengths:
-            lengths.append(length)
-    firewall.compiled[_Table] = table
-    return table
