@@ -121,12 +121,12 @@ def world(*rules: Json, policies: list[Json] | None = None, order: str | None = 
 
 def allow(name: str, traffic: str = "all", **fields: Any) -> Json:
     """A VPC rule for INGRESS that allows `tcp:80,443 udp`; None takes a field away."""
-    return _vpc(name, {"allowed": _entries("IPProtocol", traffic)}, fields)
+    return _vpc(name, {"allowed": entries("IPProtocol", traffic)}, fields)
 
 
 def deny(name: str, traffic: str = "all", **fields: Any) -> Json:
     """The same, denying."""
-    return _vpc(name, {"denied": _entries("IPProtocol", traffic)}, fields)
+    return _vpc(name, {"denied": entries("IPProtocol", traffic)}, fields)
 
 
 def _vpc(name: str, action: Json, fields: Json) -> Json:
@@ -143,16 +143,17 @@ def step(priority: int, action: str, traffic: str = "all", **fields: Any) -> Jso
     """A policy's rule for INGRESS; `src…` and `dest…` go into its match."""
     match = {key: value for key, value in fields.items() if key.startswith(("src", "dest"))}
     rest = {key: value for key, value in fields.items() if key not in match}
-    layer4 = {"layer4Configs": _entries("ipProtocol", traffic)}
+    layer4 = {"layer4Configs": entries("ipProtocol", traffic)}
     return {"priority": priority, "action": action, "direction": "INGRESS", **rest, "match": match | layer4}
 
 
-def _entries(key: str, traffic: str) -> list[Json]:
-    entries = []
+def entries(key: str, traffic: str) -> list[Json]:
+    """`tcp:80,443 udp` as alternatives; `key` is IPProtocol or ipProtocol."""
+    found = []
     for text in traffic.split():
         protocol, _, ports = text.partition(":")
-        entries.append({key: protocol, **({"ports": ports.split(",")} if ports else {})})
-    return entries
+        found.append({key: protocol, **({"ports": ports.split(",")} if ports else {})})
+    return found
 
 
 def flow(text: str) -> Json:
