@@ -177,3 +177,17 @@ def test_nothing_heavy_is_imported() -> None:
 def test_the_documentation_shows_what_is_printed() -> None:
     """docs/predict.md has the golden answer, word for word."""
     assert (GOLDENS / "predict-outage.txt").read_text() in (ROOT / "docs" / "predict.md").read_text()
+
+
+def test_a_lost_route_is_in_the_way_of_what_is_permitted(file: Path) -> None:
+    """The prediction is the firewall's; that no route leads there is told beside it, to people and to scripts."""
+    written(file, recording(rule("a"), routes=[]))
+    question = ("--from", "10.142.15.206", "--to", "10.24.9.31@node-1", "udp/53")
+    code, out, _ = asked(file, *question)
+    sentence = "packets to 10.24.9.31/32 do not reach node-1: no route and no alias range delivers them there"
+    assert (code, f"in the way, all of it:\n    route: {sentence}\n" in out) == (0, True)
+    code, out, _ = asked(file, *question, "--output", "json")
+    assert (code, json.loads(out)["obstacles"]) == (
+        0,
+        [{"name": "route:missing:10.24.9.31/32", "stage": "route", "direction": "ingress", "sentence": sentence}],
+    )

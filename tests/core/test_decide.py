@@ -9,9 +9,10 @@ import pytest
 
 from pathcheck.core.decide import decide_check, decide_fleet
 from pathcheck.model.checks import NodeChoice
+from pathcheck.model.datapath import Datapath, Kind, Shown
 from pathcheck.model.findings import Finding
 from pathcheck.model.situation import Snapshot
-from pathcheck.model.words import Observation, Reason, Verdict
+from pathcheck.model.words import Evidence, Observation, Reason, Verdict
 from pathcheck.wire.gcloud import command
 from tests.builders import TO_KUBE_DNS, check, kube_dns, nodes, path_probe, pods, result, seconds
 from tests.recordings import firewall, rule
@@ -69,3 +70,35 @@ def test_a_service_whose_backends_are_blocked_in_part_is_not_told_to_be_well() -
 def test_a_service_whose_backends_are_all_admitted_has_no_note(destinations: tuple[str, ...]) -> None:
     """Nothing is said where there is nothing to say."""
     assert found(Observation.REACHED, *destinations) == (Verdict.UPHELD, ())
+
+
+@pytest.mark.parametrize(
+    ("programs", "sentence"),
+    [
+        (
+            Datapath(Kind.VXLAN, 8472, evidence="DaemonSet kube-flannel-ds"),
+            "the firewall's answer is not known: of pods' packets it sees the nodes' VXLAN (DaemonSet kube-flannel-ds)",
+        ),
+        (
+            Datapath(Kind.UNKNOWN, why="DaemonSet weave-net carries packets"),
+            "the firewall's answer is not known: which addresses it sees is not known: DaemonSet weave-net carries packets",
+        ),
+    ],
+)
+def test_pod_ranges_are_not_proved_where_the_firewall_does_not_see_them(programs: Datapath, sentence: str) -> None:
+    """A proof about addresses that are never on the wire would be a proof of nothing."""
+    asks = check(evidence=Evidence.PREDICTED)
+    services, backends = kube_dns()
+    snapshot = Snapshot(
+        now=seconds(60),
+        nodes=nodes(),
+        services=services,
+        backends=backends,
+        probes={},
+        pods={},
+        checks={asks.name: asks},
+        firewall=firewall(rule("a")),
+        datapath=Shown(programs=(programs,)),
+    )
+    (finding,) = decide_check(snapshot, asks.name, command).findings
+    assert (finding.verdict, finding.sentence) == (Verdict.UNKNOWN, sentence)
