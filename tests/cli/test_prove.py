@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from pathcheck.cli.main import app
+from pathcheck.cli.predict import BadInput
+from pathcheck.cli.spans import spans_of
+from pathcheck.model.firewall import Firewall
+from pathcheck.model.flows import Range
+from pathcheck.model.machines import Instance, Interface
 from tests.recordings import entry, machine, recording, rule
 
 ROOT = Path(__file__).parents[2]
@@ -127,3 +135,36 @@ def test_an_instance_without_pods_says_so(tmp_path: Path) -> None:
     assert err == (
         "pathcheck prove: --from: the recording shows no pod range at instance:node-2; for other addresses write CIDR@INSTANCE\n"
     )
+
+
+def test_the_page_shows_what_is_printed() -> None:
+    """docs/prove.md holds the answer of today."""
+    assert (GOLDENS / "prove-outage.txt").read_text() in (ROOT / "docs" / "prove.md").read_text()
+
+
+RANGES = st.builds(
+    lambda n, length: ip_network((n, length), strict=False), st.integers(0x0A000000, 0x0A00000F), st.integers(28, 32)
+)
+
+
+@given(st.lists(st.tuples(RANGES, st.integers(0, 3)), max_size=6), RANGES)
+def test_a_parted_range_is_owned_as_each_of_its_addresses(delivered: list[tuple[Range, int]], asked_for: Range) -> None:
+    """Every address lies in one span, that of the machine with the most specific range; two such machines are asked back."""
+    machines = tuple(
+        Instance(
+            f"m{i}", "z", (Interface("nic0", "default", "r", (), tuple(r for r, owner in delivered if owner == i)),)
+        )
+        for i in range(4)
+    )
+    read = Firewall("p", "r", machines)
+    owners = {}
+    for address in asked_for:
+        longest = max((r.prefixlen for r, _ in delivered if address in r), default=-1)
+        owners[address] = {f"m{i}" for r, i in delivered if address in r and r.prefixlen == longest}
+    if any(len(names) > 1 for names in owners.values()):
+        with pytest.raises(BadInput, match=r"is delivered to m\d and m\d"):
+            spans_of("--to", str(asked_for), read)
+        return
+    spans = spans_of("--to", str(asked_for), read)
+    found = {a: {span.instance} - {None} for span in spans for r in span.ranges for a in r}
+    assert (found, sum(r.num_addresses for s in spans for r in s.ranges)) == (owners, asked_for.num_addresses)
