@@ -200,7 +200,7 @@ def test_neither_program_nor_route() -> None:
     )
     assert kind(Shown(), routes=[], unavailable={"routes": "403"}) == (
         Kind.UNKNOWN,
-        "no program that carries packets is known here, and the routes are not",
+        "no program that carries packets is known here, and the routes, which would tell, could not be read",
     )
 
 

@@ -64,7 +64,8 @@ def _by_routes(shown: Shown, nodes: Iterable[Node], firewall: Firewall) -> Datap
         return Datapath(Kind.NATIVE, evidence=f"other nodes' pod ranges are delivered to their machines{also}")
     if firewall.routes is None:
         return Datapath(
-            Kind.UNKNOWN, why=f"no program that carries packets is known here, and the routes are not{also}"
+            Kind.UNKNOWN,
+            why=f"no program that carries packets is known here, and the routes, which would tell, could not be read{also}",
         )
     return Datapath(
         Kind.UNKNOWN,
