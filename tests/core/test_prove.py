@@ -100,6 +100,16 @@ def test_packets_on_one_machine_are_not_asked_about() -> None:
     assert (proof.parts, proof.pairs) == ((), 0)
 
 
+def test_machines_of_one_name_are_not_taken_for_one() -> None:
+    """In two zones there may be two of a name; which is meant cannot be told, and is not left out."""
+    read = story("before")
+    twins = replace(read, instances=(*read.instances, replace(read.instances[0], zone="us-east1-c")))
+    name = read.instances[0].name
+    spans = [Span((ip_network(r),), node, name) for node, r in (("a", "10.24.9.0/24"), ("b", "10.24.10.0/24"))]
+    proof = prove(spans, spans, [L4Match(17)], twins)
+    assert said(proof.parts) == [("undetermined", f"undecided:instance:{name}", "udp", 2)]
+
+
 # A universe small enough to be walked address by address: three machines with four pod addresses each, ports 0 to 5.
 POOLS = ["10.0.0.0/30", "10.0.0.4/30", "10.0.0.8/30"]
 PORTS = PortRange(0, 5)

@@ -23,7 +23,7 @@ class Span:
     @property
     def identity(self) -> object:
         """What two ends on one machine have in common: the packets between them cross no firewall."""
-        return self.instance or self.name or self
+        return (self.instance, self.name) if self.instance or self.name else self
 
     def __str__(self) -> str:
         ranges = ", ".join(map(str, self.ranges))
