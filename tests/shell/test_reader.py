@@ -21,6 +21,7 @@ from tests.recordings import PROJECT, Raw, recording, rule
 
 WANTED = {"project": PROJECT, "instances": [{"zone": "us-east1-b", "name": "node-1"}]}
 ROOT = f"/compute/v1/projects/{PROJECT}/"
+EFFECTIVE = "regions/us-east1/firewallPolicies/getEffectiveFirewalls"
 
 
 @dataclass
@@ -34,7 +35,8 @@ class Cloud:
     def answer(self, url: str) -> tuple[int, Any]:
         parts = urlsplit(url)
         token = parse_qs(parts.query).get("pageToken", [""])[0]
-        path = parts.path.removeprefix(ROOT) + (f"#{token}" if token else "")
+        parent = parse_qs(parts.query).get("parent", [""])[0]
+        path = parts.path.removeprefix(ROOT) + parent + (f"#{token}" if token else "")
         self.asked.append(path)
         answer = self.answers.get(path, (404, error("notFound", f"no {path}")))
         if isinstance(answer, list):
@@ -61,7 +63,7 @@ def cloud() -> Iterator[Cloud]:
             "global/networks": {"items": kept["networks"]},
             "global/routes": {"items": kept["routes"]},
             "aggregated/subnetworks": {"items": {"regions/us-east1": {"subnetworks": [{"name": "default"}]}}},
-            "regions/us-east1/firewallPolicies/getEffectiveFirewalls": {"firewallPolicys": []},
+            EFFECTIVE: {"firewallPolicys": []},
         }
     )
 
@@ -113,15 +115,16 @@ def test_each_list_is_read_once(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "permission"),
+    ("paths", "permission"),
     [
-        ("aggregated/instances", "compute.instances.list"),
-        ("global/firewalls", "compute.firewalls.list"),
+        (["aggregated/instances"], "compute.instances.list"),
+        (["global/firewalls", EFFECTIVE], "compute.firewalls.list"),
     ],
 )
-def test_what_nothing_can_be_said_without(cloud: Cloud, path: str, permission: str) -> None:
-    """Without rules or machines there is no recording, and the permission is named."""
-    cloud.answers[path] = (403, error("forbidden", f"Required '{permission}' permission for 'projects/p'"))
+def test_what_nothing_can_be_said_without(cloud: Cloud, paths: list[str], permission: str) -> None:
+    """Without machines, or without rules from anywhere, there is no recording, and the permission is named."""
+    for path in paths:
+        cloud.answers[path] = (403, error("forbidden", f"Required '{permission}' permission for 'projects/p'"))
     failure = read(cloud)["error"]
     assert (failure["kind"], failure["permission"]) == ("forbidden", permission)
 
@@ -132,11 +135,6 @@ def test_what_nothing_can_be_said_without(cloud: Cloud, path: str, permission: s
         ("global/routes", "routes", "compute.routes.list"),
         ("global/networks", "networks", "compute.networks.list"),
         ("aggregated/subnetworks", "subnetworks", "compute.subnetworks.list"),
-        (
-            "regions/us-east1/firewallPolicies/getEffectiveFirewalls",
-            "effectiveFirewalls",
-            "compute.networks.getRegionEffectiveFirewalls",
-        ),
     ],
 )
 def test_what_can_be_done_without(cloud: Cloud, path: str, key: str, permission: str) -> None:
@@ -163,14 +161,144 @@ def test_failures_have_a_kind(cloud: Cloud, failure: Any, kind: str) -> None:
     assert (answer["kind"], "permission" in answer) == (kind, False)
 
 
+@pytest.mark.parametrize(("code", "reason"), [(403, "forbidden"), (404, "notFound")])
+def test_one_region_that_does_not_answer(cloud: Cloud, code: int, reason: str) -> None:
+    """Its policies are unknown; everything else is as it was."""
+    missing = " (missing permission compute.networks.getRegionEffectiveFirewalls)" if code == 403 else ""
+    cloud.answers[EFFECTIVE] = (code, error(reason, "no"))
+    answer = read(cloud)["recording"]
+    (entry,) = answer["effectiveFirewalls"]
+    assert entry.pop("unavailable").endswith(f": no{missing}")
+    assert entry == {"network": "default", "region": "us-east1"}
+    assert "unavailable" not in answer
+    problems = firewall_of(recording(effectiveFirewalls=[entry | {"unavailable": "no"}])).problems
+    assert [str(p) for p in problems] == ["effectiveFirewalls[0]: default in us-east1: could not be read: no"]
+
+
+def test_rules_without_their_list(cloud: Cloud) -> None:
+    """The effective firewalls have them, and it is said what they lack."""
+    cloud.answers[EFFECTIVE] = {"firewalls": [rule("a")], "firewallPolicys": []}
+    cloud.answers["global/firewalls"] = (403, error("forbidden", "no"))
+    answer = read(cloud)["recording"]
+    assert answer["unavailable"]["firewalls"].endswith(": no (missing permission compute.firewalls.list)")
+    assert [r.name for r in firewall_of(answer).rules] == ["a"]
+
+
+GROUP = "projects/p/locations/global/addressGroups/dns"
+URL = f"https://networksecurity.googleapis.com/v1/{GROUP}"
+OF_ORGANIZATION = "organizations/7/locations/global/addressGroups/edge"
+PARENT = f"//compute.googleapis.com/projects/{PROJECT}/zones/us-east1-b/instances/"
+NODES = ("node-1", "node-2", "node-3")
+
+
+def policies(cloud: Cloud, match: Raw, **changes: Any) -> None:
+    """One policy with one rule, and what the other APIs know."""
+    layer4 = {"layer4Configs": [{"ipProtocol": "all"}]}
+    raw = {"priority": 1, "action": "allow", "direction": "INGRESS", "match": layer4 | match} | changes
+    cloud.answers[EFFECTIVE] = {"firewallPolicys": [{"name": "p", "type": "NETWORK", "rules": [raw]}]}
+    for number, machine in enumerate(instances_of(cloud)):
+        machine["id"] = str(number)
+        tag = {"tagValue": f"tagValues/{number}", "tagKey": "tagKeys/1"}
+        cloud.answers[f"/v3/effectiveTags{PARENT}{number}"] = {"effectiveTags": [tag]}
+
+
+def instances_of(cloud: Cloud) -> list[Raw]:
+    """The machines that it has."""
+    found: list[Raw] = cloud.answers["aggregated/instances"]["items"]["zones/us-east1-b"]["instances"]
+    return found
+
+
+def elsewhere(cloud: Cloud) -> list[str]:
+    """What was asked of other APIs."""
+    return [path for path in cloud.asked if path.startswith(("/v1", "/v3"))]
+
+
+def test_address_groups_are_read_where_a_rule_names_them(cloud: Cloud) -> None:
+    """By path or URL, of a project or an organization, and kept by the name that the rule uses."""
+    policies(cloud, {"srcAddressGroups": [URL, "own"], "destAddressGroups": [OF_ORGANIZATION, "no/group"]})
+    own = f"projects/{PROJECT}/locations/global/addressGroups/own"
+    cloud.answers |= {
+        f"/v1/{GROUP}": {"name": GROUP, "items": ["10.0.0.0/8"]},
+        f"/v1/{OF_ORGANIZATION}": {"name": OF_ORGANIZATION},
+        f"/v1/{own}": {"items": ["10.1.0.0/16"]},
+    }
+    recording = read(cloud)["recording"]
+    assert recording["addressGroups"] == {URL: ["10.0.0.0/8"], "own": ["10.1.0.0/16"], OF_ORGANIZATION: []}
+    assert sorted(elsewhere(cloud)) == sorted([f"/v1/{GROUP}", f"/v1/{OF_ORGANIZATION}", f"/v1/{own}"])
+
+
+@pytest.mark.parametrize(
+    ("failure", "why"),
+    [
+        ((403, error("forbidden", "no")), "no (missing permission networksecurity.addressGroups.get)"),
+        ((404, error("notFound", "no")), "no"),
+        ((200, []), ""),
+    ],
+)
+def test_an_address_group_that_cannot_be_read(cloud: Cloud, failure: Any, why: str) -> None:
+    """It costs what depends on it, and no other group."""
+    policies(cloud, {"srcAddressGroups": [GROUP, OF_ORGANIZATION]})
+    cloud.answers |= {f"/v1/{GROUP}": failure, f"/v1/{OF_ORGANIZATION}": {"items": ["10.0.0.0/8"]}}
+    recording = read(cloud)["recording"]
+    read_all: Raw = {GROUP: []} if not why else {}
+    assert recording["addressGroups"] == read_all | {OF_ORGANIZATION: ["10.0.0.0/8"]}
+    assert recording.get("unavailable", {}).get("addressGroups", "").endswith(why)
+
+
+@pytest.mark.parametrize(
+    ("match", "changes", "bindings"),
+    [
+        ({}, {}, {}),
+        (
+            {},
+            {"targetSecureTags": [{"name": "tagValues/0"}]},
+            {"node-1": ["tagValues/0"], "node-2": None, "node-3": None},
+        ),
+        ({"srcSecureTags": [{"name": "t"}]}, {}, {name: [f"tagValues/{n}"] for n, name in enumerate(NODES)}),
+    ],
+)
+def test_secure_tags_are_read_where_a_rule_names_one(cloud: Cloud, match: Raw, changes: Raw, bindings: Raw) -> None:
+    """Of the machines that matter for a target, of all for a source; of the others nobody knows them."""
+    policies(cloud, match, **changes)
+    assert read(cloud)["recording"]["secureTagBindings"] == bindings
+    assert len(elsewhere(cloud)) == len([tags for tags in bindings.values() if tags])
+
+
+def test_secure_tags_come_in_pages(cloud: Cloud) -> None:
+    """A machine may inherit many."""
+    policies(cloud, {}, targetSecureTags=[{"name": "tagValues/0"}])
+    path = f"/v3/effectiveTags{PARENT}0"
+    cloud.answers |= {
+        path: {"effectiveTags": [{"tagValue": "a"}], "nextPageToken": "2"},
+        f"{path}#2": {"effectiveTags": [{"tagValue": "b"}]},
+    }
+    assert read(cloud)["recording"]["secureTagBindings"]["node-1"] == ["a", "b"]
+
+
+def test_secure_tags_that_may_not_be_read(cloud: Cloud) -> None:
+    """One refusal is enough; a machine that is gone costs its own tags only."""
+    policies(cloud, {"srcSecureTags": [{"name": "tagValues/0"}]})
+    cloud.answers[f"/v3/effectiveTags{PARENT}1"] = (404, error("notFound", "gone"))
+    assert read(cloud)["recording"]["secureTagBindings"]["node-2"] is None
+    cloud.answers[f"/v3/effectiveTags{PARENT}0"] = (403, error("forbidden", "no"))
+    recording = read(cloud)["recording"]
+    assert recording["secureTagBindings"] == {}
+    assert recording["unavailable"]["secureTagBindings"].endswith(
+        "(missing permission compute.instances.listEffectiveTags)"
+    )
+
+
 def test_the_role_that_the_documentation_makes_is_what_is_asked(cloud: Cloud) -> None:
     """docs/gke.md grants each permission that some call lacks when it is refused, and no other."""
+    policies(cloud, {"srcSecureTags": [{"name": "t"}], "srcAddressGroups": [GROUP]})
+    cloud.answers[f"/v1/{GROUP}"] = {"items": []}
+    cloud.answers[EFFECTIVE]["firewalls"] = []
     missing = set()
     for path in [p for p in cloud.answers if "#" not in p]:
         kept, cloud.answers[path] = cloud.answers[path], (403, error("forbidden", "no"))
         answer = read(cloud)
-        said = answer["error"]["permission"] if "error" in answer else str(answer["recording"]["unavailable"])
-        missing |= set(re.findall(r"compute\.[A-Za-z.]+", said))
+        said = answer["error"]["permission"] if "error" in answer else str(answer["recording"])
+        missing |= set(re.findall(r"(?:compute|networksecurity)\.[A-Za-z.]+(?=\)|$)", said))
         cloud.answers[path] = kept
     page = (Path(__file__).parents[2] / "docs" / "gke.md").read_text()
     (granted,) = re.findall(r"--permissions=(\S+)", page)

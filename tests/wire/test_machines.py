@@ -45,6 +45,7 @@ def test_whether_it_runs_and_forwards(changes: Raw, becomes: dict[str, Any]) -> 
         ({"secureTagBindings": {"m": ["tagValues/1", "tagValues/2"]}}, frozenset({"tagValues/1", "tagValues/2"})),
         ({"secureTagBindings": {"us-east1-b/m": ["tagValues/1"], "m": []}}, frozenset({"tagValues/1"})),
         ({"secureTagBindings": {"other": ["tagValues/1"]}}, frozenset()),
+        ({"secureTagBindings": {"m": None}}, None),
         ({"secureTagBindings": None}, None),
         ({"unavailable": {"secureTagBindings": "no permission"}}, None),
         ({"secureTagBindings": {"m": "tagValues/1"}}, None),

@@ -8,6 +8,9 @@ with K one of forbidden, rate-limited, unavailable, invalid. It ends when its in
 A process of its own because the client costs over 100 MiB and a second to import. And the *raw* answers because its typed messages
 drop every field that the installed version does not know: a match condition among those would make a rule look broader than it is. So
 the client does what it is good at (paging, credentials, errors), and a hook on its session keeps each body as it came.
+
+Two other APIs are asked only where a rule of a firewall policy refers to them, without a client: Network Security for address groups,
+Resource Manager for the machines' secure tags. Whatever they answer costs no more than the rules that depend on it.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
+
+from pathcheck.shell.references import instance_keys, references_of, zone_of
 
 # Of an instance only what decides packets: the rest is large, and its metadata holds credentials.
 INSTANCE_FIELDS = (
@@ -34,6 +39,10 @@ INSTANCE_FIELDS = (
     "selfLink",
 )
 SCOPE = "https://www.googleapis.com/auth/compute.readonly"
+# The only one that Network Security takes; Resource Manager has a narrower one, and a second token would buy nothing.
+WIDE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+# Secure tags are told one machine a call: of the machines beyond, nobody knows them.
+MOST_MACHINES_WITH_TAGS = 200
 CALL_SECONDS = 5.0
 # Of all tries of one call together; the client itself retries 503 and 504 only, and waits ten minutes for an answer.
 RETRY_SECONDS = 8.0
@@ -58,6 +67,8 @@ class Reader:
         from google.cloud import compute_v1
 
         self._bodies: list[Json] = []
+        self._endpoint = endpoint
+        self._other: Any = None
         self._arguments = self._client_arguments(endpoint)
         self._firewalls = self._client(compute_v1.FirewallsClient)
         self._instances = self._client(compute_v1.InstancesClient)
@@ -75,6 +86,7 @@ class Reader:
         Raises ReadError.
         """
         unavailable: dict[str, str] = {}
+        refused: list[ReadError] = []
 
         def optional(key: str, permission: str, call: Callable[[], list[Json]]) -> list[Json]:
             try:
@@ -82,7 +94,9 @@ class Reader:
             except ReadError as error:
                 if error.kind != "forbidden":
                     raise
-                unavailable[key] = f"{error} (missing permission {error.permission})"
+                unavailable[key] = _said(error)
+                if key == "firewalls":
+                    refused.append(error)
                 return []
 
         machines = [
@@ -93,7 +107,8 @@ class Reader:
             for scope in body.get("items", {}).values()
             for raw in scope.get("instances", [])
         ]
-        scopes = _scopes(machines, {(i["zone"], i["name"]) for i in instances}, project)
+        wanted = {(i["zone"], i["name"]) for i in instances}
+        scopes = _scopes(machines, wanted, project)
         recording: Json = {"format": "pathcheck-recording/1", "project": project, "instances": machines}
         lists: dict[str, list[Json]] = {key: [] for key in ("networks", "subnetworks", "routes", "firewalls")}
         # With Shared VPC, networks and their rules belong to the host project.
@@ -106,19 +121,115 @@ class Reader:
                 "subnetworks": partial(self._subnetworks.aggregated_list, **ask),
             }
             for key, call in calls.items():
-                permission = f"compute.{key}.list"
-                bodies = self._raw(permission, call) if key == "firewalls" else optional(key, permission, call)
-                lists[key] += [item for body in bodies for item in _items(body, key)]
-        effective: list[Json] = []
-        for owner, network, region in sorted(scopes):
-            path = f"projects/{owner}/global/networks/{network}"
-            ask = {"project": owner, "region": region, "network": path, **self._call}
-            call = partial(self._policies.get_effective_firewalls, **ask)
-            answers = optional("effectiveFirewalls", "compute.networks.getRegionEffectiveFirewalls", call)
-            name = network if owner == project else path
-            effective += [{"network": name, "region": region, "answer": answer} for answer in answers]
-        recording |= lists | {"effectiveFirewalls": effective, "addressGroups": {}, "secureTagBindings": {}}
+                lists[key] += [
+                    item for body in optional(key, f"compute.{key}.list", call) for item in _items(body, key)
+                ]
+        effective = [self._effective(scope, project) for scope in sorted(scopes)]
+        answers = [entry["answer"] for entry in effective if "answer" in entry]
+        if refused and not lists["firewalls"] and not any("firewalls" in answer for answer in answers):
+            raise refused[0]
+        recording |= lists | ({"effectiveFirewalls": effective} if scopes else {})
+        references = references_of(answers, project)
+        recording["addressGroups"] = self._address_groups(references.groups, unavailable)
+        # Targets are the machines that matter; by a source any machine may be meant.
+        asked = [m for m in machines if references.tags and (references.sources or _id(m) in wanted)]
+        recording["secureTagBindings"] = self._secure_tags(machines, asked, wanted, project, unavailable)
         return recording | ({"unavailable": unavailable} if unavailable else {})
+
+    def _effective(self, scope: tuple[str, str, str], project: str) -> Json:
+        """The answer for one network and region, or why there is none: that of the next one may be given all the same."""
+        owner, network, region = scope
+        path = f"projects/{owner}/global/networks/{network}"
+        ask = {"project": owner, "region": region, "network": path, **self._call}
+        entry: Json = {"network": network if owner == project else path, "region": region}
+        call = partial(self._policies.get_effective_firewalls, **ask)
+        try:
+            (answer,) = self._raw("compute.networks.getRegionEffectiveFirewalls", call)
+        except ReadError as error:
+            if error.kind not in ("forbidden", "invalid"):
+                raise
+            return entry | {"unavailable": _said(error)}
+        return entry | {"answer": answer}
+
+    def _address_groups(self, paths: Mapping[str, str], unavailable: dict[str, str]) -> Json:
+        """The ranges of each, by the name that a rule calls it."""
+        found: Json = {}
+        for name, path in sorted(paths.items()):
+            try:
+                found[name] = self._get("networksecurity", f"v1/{path}", {}, "networksecurity.addressGroups.get").get(
+                    "items", []
+                )
+            except ReadError as error:
+                unavailable["addressGroups"] = _said(error)
+        return found
+
+    def _secure_tags(
+        self,
+        machines: list[Json],
+        asked: list[Json],
+        wanted: set[tuple[str, str]],
+        project: str,
+        unavailable: dict[str, str],
+    ) -> Json:
+        """The tags of each machine that was asked for; null for one whose tags nobody knows, where some were asked for at all."""
+        if not asked:
+            return {}
+        ids = {_id(m) for m in sorted(asked, key=lambda m: _id(m) not in wanted)[:MOST_MACHINES_WITH_TAGS]}
+        found: Json = {}
+        for key, machine in instance_keys(machines):
+            try:
+                found[key] = self._tags_of(machine, project) if _id(machine) in ids else None
+            except ReadError as error:
+                if error.kind == "forbidden":
+                    # The next one would be refused as well.
+                    unavailable["secureTagBindings"] = _said(error)
+                    return {}
+                found[key] = None
+        return found
+
+    def _tags_of(self, machine: Mapping[str, Any], project: str) -> list[str]:
+        # Bindings are kept where the machine is: https://cloud.google.com/resource-manager/docs/tags/tags-creating-and-managing
+        zone = zone_of(machine)
+        parent = f"//compute.googleapis.com/projects/{project}/zones/{zone}/instances/{machine.get('id')}"
+        ask, tags = {"parent": parent, "pageSize": "300"}, []
+        while True:
+            body = self._get(
+                f"{zone}-cloudresourcemanager", "v3/effectiveTags", ask, "compute.instances.listEffectiveTags"
+            )
+            tags += [tag["tagValue"] for tag in body.get("effectiveTags", [])]
+            if not body.get("nextPageToken"):
+                return tags
+            ask["pageToken"] = body["nextPageToken"]
+
+    def _get(self, service: str, path: str, parameters: Mapping[str, str], permission: str) -> Json:
+        """The body of one answer of an API that has no client here."""
+        from google.api_core import exceptions
+
+        def ask() -> Json:
+            root = self._endpoint or f"https://{service}.googleapis.com"
+            answer = self._session().get(f"{root}/{path}", params=parameters, timeout=CALL_SECONDS)
+            if answer.status_code != 200:
+                raise exceptions.from_http_response(answer)  # type: ignore[no-untyped-call]
+            body = answer.json()
+            return body if isinstance(body, dict) else {}
+
+        try:
+            return self._call["retry"](ask)()  # type: ignore[no-any-return]
+        except Exception as error:
+            raise _read_error(error, permission, service.rpartition("-")[2]) from error
+
+    def _session(self) -> Any:
+        """Made when it is first needed: most projects have neither secure tags nor address groups in their rules."""
+        from google.auth.transport.requests import AuthorizedSession
+
+        if self._other is None:
+            credentials = self._arguments["credentials"]
+            if not self._endpoint:
+                import google.auth
+
+                credentials, _ = google.auth.default(scopes=[WIDE_SCOPE])
+            self._other = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+        return self._other
 
     def _client_arguments(self, endpoint: str) -> Json:
         if not endpoint:
@@ -172,12 +283,16 @@ def _items(body: Json, key: str) -> list[Json]:
     return [item for scope in items.values() for item in scope.get(key, [])] if isinstance(items, dict) else items
 
 
+def _id(machine: Mapping[str, Any]) -> tuple[str, str]:
+    return zone_of(machine), str(machine.get("name"))
+
+
 def _scopes(machines: list[Json], wanted: set[tuple[str, str]], project: str) -> set[tuple[str, str, str]]:
     """(owner project, network, region) of every interface of the wanted machines."""
     found = set()
     for machine in machines:
-        zone = machine.get("zone", "").rpartition("/")[2]
-        if (zone, machine.get("name")) not in wanted:
+        zone = zone_of(machine)
+        if _id(machine) not in wanted:
             continue
         for interface in machine.get("networkInterfaces", []):
             owner, _, network = interface.get("network", "").rpartition("/global/networks/")
@@ -185,13 +300,19 @@ def _scopes(machines: list[Json], wanted: set[tuple[str, str]], project: str) ->
     return found
 
 
-def _read_error(error: Exception, permission: str) -> ReadError:
+def _said(error: ReadError) -> str:
+    """As a recording keeps it."""
+    return f"{error} (missing permission {error.permission})" if error.permission else str(error)
+
+
+def _read_error(error: Exception, permission: str, api: str = "") -> ReadError:
     from google.api_core import exceptions
     from google.auth.exceptions import GoogleAuthError
 
     if isinstance(error, exceptions.RetryError) and isinstance(error.cause, Exception):
         error = error.cause
     why = str(getattr(error, "message", "")) or str(error) or type(error).__name__
+    api = api or "the Compute API"
     if isinstance(error, exceptions.Forbidden):
         # Exceeded quota is a 403 too: https://cloud.google.com/compute/api-quota
         if "rateLimitExceeded" in str(error.errors) + why or "quota" in why.lower():
@@ -202,12 +323,12 @@ def _read_error(error: Exception, permission: str) -> ReadError:
         return ReadError("rate-limited", why)
     if isinstance(error, exceptions.Unauthorized):
         # No permission would help, and nothing can be done without: the same is said to every call.
-        return ReadError("unavailable", f"the Compute API does not take the credentials: {why}")
+        return ReadError("unavailable", f"{api} does not take the credentials: {why}")
     if isinstance(error, exceptions.ClientError):
         return ReadError("invalid", why)
     if isinstance(error, GoogleAuthError):
         return ReadError("unavailable", f"no usable credentials: {why}")
-    return ReadError("unavailable", f"the Compute API does not answer: {why}")
+    return ReadError("unavailable", f"{api} does not answer: {why}")
 
 
 def serve(lines: Iterable[str], say: Callable[[str], None], endpoint: str) -> None:

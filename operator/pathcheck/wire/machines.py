@@ -17,11 +17,13 @@ from pathcheck.wire.compute import Unreadable, items, last_part, mapping, networ
 Routed = Mapping[str, Sequence[tuple[str, Range]]]
 """`ZONE/INSTANCE` → (network, range) of what static routes deliver to it; "" where a route does not say its network."""
 
+Bindings = Mapping[str, frozenset[str] | None]
+
 
 def instances_of(
     raw_instances: Sequence[object],
     routed: Routed,
-    bindings: Mapping[str, frozenset[str]] | None,
+    bindings: Bindings | None,
     project: str,
     problems: list[Problem],
 ) -> tuple[Instance, ...]:
@@ -35,15 +37,20 @@ def instances_of(
 
 def bindings_of(
     recording: Mapping[str, object], unavailable: Mapping[str, str], problems: list[Problem]
-) -> Mapping[str, frozenset[str]] | None:
-    """Secure tags by instance, as NAME or, where several zones have one of that name, ZONE/NAME; None where they are not known."""
+) -> Bindings | None:
+    """Secure tags by instance, as NAME or, where several zones have one of that name, ZONE/NAME; None where they are not known.
+
+    Of an instance that is not listed there are none, of one that is listed with null nobody knows them.
+    """
     raw = recording.get("secureTagBindings")
     if raw is None or "secureTagBindings" in unavailable:
         return None
     try:
         if not isinstance(raw, Mapping):
             raise Unreadable("maps an instance to its tags")
-        return {shown(name): frozenset(texts(tags, shown(name))) for name, tags in raw.items()}
+        return {
+            shown(name): None if tags is None else frozenset(texts(tags, shown(name))) for name, tags in raw.items()
+        }
     except Unreadable as why:
         problems.append(Problem("secureTagBindings", str(why)))
         return None
@@ -54,7 +61,7 @@ def _instance(
     place: str,
     project: str,
     routed: Routed,
-    bindings: Mapping[str, frozenset[str]] | None,
+    bindings: Bindings | None,
     problems: list[Problem],
 ) -> Instance | None:
     if not isinstance(raw, Mapping) or not isinstance(raw.get("name"), str) or not raw["name"].isprintable():
@@ -85,7 +92,7 @@ def _instance(
     )
 
 
-def _bound(bindings: Mapping[str, frozenset[str]] | None, zone: str, name: str) -> frozenset[str] | None:
+def _bound(bindings: Bindings | None, zone: str, name: str) -> frozenset[str] | None:
     if bindings is None:
         return None
     return bindings.get(f"{zone}/{name}", bindings.get(name, frozenset()))
