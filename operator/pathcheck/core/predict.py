@@ -83,7 +83,7 @@ def _same_machine(
     # Names are unique in a zone only: of two machines of one name, each end's must be known.
     if isinstance(sender, Place) and isinstance(receiver, Place):
         return sender.instance == receiver.instance
-    return len(firewall.machines(flow.source.instance)) <= 1
+    return len(firewall.machines(flow.source.instance)) == 1
 
 
 def _answer(
