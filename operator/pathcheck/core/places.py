@@ -105,10 +105,12 @@ def carried(address: Address, place: Place, network: str, firewall: Firewall) ->
     """
     interface = place.interface
     same = interface.network == network
-    peered = same or interface.network in firewall.network(network).peers
+    peers = firewall.network(network).peers
+    peered = same or (peers is not None and interface.network in peers)
     primary = any(address in r for r in interface.primary)
     alias = not primary and any(address in r for r in interface.alias_ranges)
-    return Carries(same and primary, peered and primary, peered and alias)
+    perhaps = alias if peered else peers is None and (primary or alias)
+    return Carries(same and primary, peered and primary, perhaps)
 
 
 def _holds(interface: Interface, address: Address) -> bool:

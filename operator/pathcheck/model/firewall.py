@@ -68,8 +68,8 @@ class Firewall:
         return self._machines.get(name, ())
 
     def network(self, name: str) -> Network:
-        """The network of this name; of one that the recording does not have, the order of evaluation is not known."""
-        return self._networks.get(name) or Network(name, None)
+        """The network of this name; of one that the recording does not have, neither order nor peers are known."""
+        return self._networks.get(name) or Network(name, None, None)
 
     def rule(self, id_: str) -> Rule | None:
         """The rule that scripts name so (`Rule.id`)."""

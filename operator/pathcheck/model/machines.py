@@ -37,12 +37,12 @@ class Instance:
 class Network:
     """A VPC network. `before_classic`: whether its network policies are asked before the VPC rules, None where that is not known.
 
-    `peers` are the networks with which it is actively peered.
+    `peers` are the networks with which it is actively peered, None where that is not known.
     """
 
     name: str
     before_classic: bool | None = False
-    peers: frozenset[str] = frozenset()
+    peers: frozenset[str] | None = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
