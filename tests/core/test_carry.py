@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import pytest
 
@@ -26,9 +26,7 @@ NATIVE = Datapath(Kind.NATIVE, masquerade=Masquerade())
 
 def end(address: str, name: str, vantage: Vantage | None = Vantage.HOST) -> Endpoint:
     """An end on the machine of this name."""
-    source = flow(name, name).source if name in NODES else flow("node-1", "node-1").source
-    instance = name if name in NODES else None
-    return replace(source, address=type(source.address)(address), name=name, vantage=vantage, instance=instance)
+    return Endpoint(ip_address(address), name, vantage, name if name in NODES else None)
 
 
 def outer(traffic: str) -> Flow:
@@ -71,7 +69,7 @@ def test_within_one_node() -> None:
     """Nothing is carried anywhere, whatever the data path; and what has no address yet is left alone."""
     home = Flow(DNS.source, replace(DNS.destination, instance="node-2"), DNS.l4)
     assert carry(home, VXLAN, NODES, FIREWALL) == Way((home,))
-    nowhere = replace(DNS, source=replace(DNS.source, address=type(DNS.source.address)(0)))
+    nowhere = replace(DNS, source=replace(DNS.source, address=ip_address(0)))
     assert carry(nowhere, VXLAN, NODES, FIREWALL) == Way((nowhere,))
 
 
@@ -109,6 +107,15 @@ def test_host_vantage() -> None:
     wireguard = Datapath(Kind.WIREGUARD, 51820, evidence="DaemonSet calico-node")
     assert carry(to_pod, wireguard, NODES, FIREWALL) == Way(
         (), "whether WireGuard carries what a node itself sends to pods is not known (DaemonSet calico-node)"
+    )
+
+
+def test_a_pod_from_another_range() -> None:
+    """Who is on a node but has not its address is a pod, though spec.podCIDRs do not know it: Calico has ranges of its own."""
+    backend = end("192.168.7.9", "node-1")
+    assert carry(Flow(DNS.source, backend, DNS.l4), VXLAN, NODES, FIREWALL).flows == (outer("udp/8472"),)
+    assert carry(Flow(DNS.source, backend, DNS.l4), NATIVE, NODES, FIREWALL) == Way(
+        (Flow(DNS.source, backend, DNS.l4),)
     )
 
 

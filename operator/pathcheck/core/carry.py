@@ -26,14 +26,15 @@ def carry(flow: Flow, datapath: Datapath, nodes: Mapping[str, Node], firewall: F
     """The way of one flow. Total: what is not known is said in the way's `doubt`."""
     if _at_home(flow) or not (flow.source.known and flow.destination.known):
         return Way((flow,))
-    if datapath.kind is Kind.UNKNOWN and Vantage.POD in (flow.source.vantage, flow.destination.vantage):
+    from_pod, to_pod = _is_pod(flow.source, firewall), _is_pod(flow.destination, firewall)
+    if datapath.kind is Kind.UNKNOWN and (from_pod or to_pod):
         return Way((), f"which addresses the firewall sees is not known: {datapath.why}")
-    if flow.destination.vantage is not Vantage.POD:
-        return _masqueraded(flow, datapath, firewall)
+    if not to_pod:
+        return _masqueraded(flow, datapath, firewall) if from_pod else Way((flow,))
     if datapath.kind is Kind.NATIVE:
         # Pods reach pods without address translation (https://kubernetes.io/docs/concepts/cluster-administration/networking/).
         return Way((flow,))
-    if datapath.kind is Kind.WIREGUARD and flow.source.vantage is Vantage.HOST:
+    if datapath.kind is Kind.WIREGUARD and not from_pod:
         return Way((), f"whether WireGuard carries what a node itself sends to pods is not known ({datapath.evidence})")
     direct = _direct(flow, datapath, nodes, firewall)
     if direct:
@@ -68,11 +69,17 @@ def _at_home(flow: Flow) -> bool:
     return flow.source.instance is not None and flow.source.instance == flow.destination.instance
 
 
+def _is_pod(endpoint: Endpoint, firewall: Firewall) -> bool:
+    """Also one that is on a node and has another address than the node: not every program gives pods those of spec.podCIDRs."""
+    own = _machine_addresses(endpoint, firewall) if endpoint.vantage is Vantage.HOST else {}
+    return endpoint.vantage is Vantage.POD or bool(own and endpoint.address not in own.values())
+
+
 def _masqueraded(flow: Flow, datapath: Datapath, firewall: Firewall) -> Way:
     """To what is no pod: with the pod's own address, the node's, or one of them."""
     rule = datapath.masquerade or Masquerade()
     kept = any(flow.destination.address in r for r in rule.kept)
-    if flow.source.vantage is not Vantage.POD or kept or rule.elsewhere is False:
+    if kept or rule.elsewhere is False:
         return Way((flow,))
     own = _machine_addresses(flow.source, firewall).get(flow.source.address.version)
     if own is None:
