@@ -17,7 +17,7 @@ from pathcheck.core.places import Place, Side, place_of, side_of
 from pathcheck.core.predict import METADATA_SERVERS, predict
 from pathcheck.core.walk import matches, walk
 from pathcheck.model.firewall import Explanation, Firewall
-from pathcheck.model.flows import L4, WITH_PORTS, Address, Flow, Range
+from pathcheck.model.flows import L4, WITH_PORTS, Address, Endpoint, Flow, Range
 from pathcheck.model.proofs import Part, Proof, Span
 from pathcheck.model.rules import ALL_PORTS, L4Match, PortRange
 from pathcheck.model.words import Direction, Prediction
@@ -108,8 +108,9 @@ def cases(
             if not pairs:
                 continue
             sample = next((s, r) for s in a.samples for r in b.samples if s[0].identity != r[0].identity)
+            ways = list(_ways(*sample, firewall))
             for match in traffic:
-                yield Case(a, b, pairs, match, tuple(_pieces(*sample, match, memory, firewall)))
+                yield Case(a, b, pairs, match, tuple(_pieces(ways, match, memory, firewall)))
 
 
 def _pairs(senders: Kind, receivers: Kind) -> int:
@@ -120,21 +121,36 @@ def _pairs(senders: Kind, receivers: Kind) -> int:
 End = tuple[Span, Mapping[Look, Address]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One address of each look, and what is asked at each end that is a known machine: the same for every protocol."""
+
+    source: Look
+    destination: Look
+    start: Endpoint
+    end: Endpoint
+    sides: Sequence[Side]
+
+
+def _ways(sender: End, receiver: End, firewall: Firewall) -> Iterator[_Way]:
+    for source, first in sender[1].items():
+        for destination, second in receiver[1].items():
+            if first.version == second.version:
+                start, end = endpoint_of(sender[0], first), endpoint_of(receiver[0], second)
+                yield _Way(source, destination, start, end, _sides(Flow(start, end, L4(0)), firewall))
+
+
 def _pieces(
-    sender: End, receiver: End, match: L4Match, memory: dict[object, Explanation], firewall: Firewall
+    ways: Iterable[_Way], match: L4Match, memory: dict[object, Explanation], firewall: Firewall
 ) -> Iterator[Piecemeal]:
-    for source, start in sender[1].items():
-        for destination, end in receiver[1].items():
-            if start.version != end.version:
-                continue
-            flow = Flow(endpoint_of(sender[0], start), endpoint_of(receiver[0], end), L4(match.protocol or 0))
-            sides = _sides(flow, firewall)
-            for ports in _alike_ports(sides, flow.l4.protocol, match):
-                # Any of them would do; the first of the longest run is the least odd one to read of.
-                port = max(ports, key=lambda p: p.last - p.first).first if ports not in ((), (ALL_PORTS,)) else None
-                example = Flow(flow.source, flow.destination, L4(flow.l4.protocol, port))
-                explanation = _explained(example, sides, memory, firewall)
-                yield Piecemeal(source, destination, L4Match(match.protocol, ports), explanation, example)
+    protocol = match.protocol or 0
+    for way in ways:
+        for ports in _alike_ports(way.sides, protocol, match):
+            # Any of them would do; the first of the longest run is the least odd one to read of.
+            port = max(ports, key=lambda p: p.last - p.first).first if ports not in ((), (ALL_PORTS,)) else None
+            example = Flow(way.start, way.end, L4(protocol, port))
+            explanation = _explained(example, way.sides, memory, firewall)
+            yield Piecemeal(way.source, way.destination, L4Match(match.protocol, ports), explanation, example)
 
 
 def _explained(
