@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pathcheck.core.predict import predict
 from pathcheck.model.firewall import Problem
 from pathcheck.model.rules import ALL_PORTS, L4Match, Policy, PortRange, Rule, Stage
-from pathcheck.model.words import Action, Direction
-from tests.recordings import PROJECT, Raw, firewall, machine, rule
+from pathcheck.model.words import Action, Direction, Prediction
+from tests.recordings import PROJECT, Raw, asked, firewall, machine, rule
 
 ANY: Raw = {"layer4Configs": [{"ipProtocol": "all"}]}
 UDP_53: Raw = {"layer4Configs": [{"ipProtocol": "udp", "ports": ["53"]}]}
@@ -458,3 +462,40 @@ def test_ports_of_policies_are_those_of_rules() -> None:
     """The same spelling, but for the protocol's key."""
     configs = [{"ipProtocol": "sctp", "ports": ["0-65535"]}, {"ipProtocol": "58"}]
     assert the_rule(policy_rule(match={"layer4Configs": configs})).l4 == (L4Match(132, (ALL_PORTS,)), L4Match(58))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+CLOSED = policy(
+    policy_rule(
+        match={"srcIpRanges": ["10.128.0.0/9"], "srcSecureTags": [{"name": "t", "state": "INEFFECTIVE"}], **UDP_53},
+        targetSecureTags=[{"name": "tagValues/1", "state": "EFFECTIVE"}],
+        targetResources=[NETWORK],
+        disabled=False,
+    ),
+    priority=7,
+    displayName="closed",
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of every value within."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(p for key, item in inner for p in places(item, (*path, key)))]
+
+
+@given(st.sampled_from([p for p in places(CLOSED) if p]), json_values)
+def test_nothing_malformed_widens_a_policy(place: tuple[Any, ...], value: Any) -> None:
+    """A flow that the sound policy does not admit is not admitted by what is left of a broken one, and nothing crashes."""
+    broken = deepcopy(CLOSED)
+    holder: Any = broken
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[place[-1]] = value
+    fw = firewall(policies=[broken])
+    if fw.problems:
+        got = predict(asked("10.24.12.40@node-2", "10.24.9.31@node-1", "udp/53"), fw)
+        assert got.prediction is not Prediction.PERMITTED
