@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from pathcheck.core.carry import carry, on_the_wire
+from pathcheck.core.carry import carry, on_the_wire, senders
 from pathcheck.core.datapath import datapath_of
 from pathcheck.core.plan import plan
 from pathcheck.model.datapath import Datapath, Kind, Masquerade, Shown, Way
@@ -164,6 +164,18 @@ def test_on_the_wire() -> None:
     assert [asked.flow for asked in carried.asked] == [asked.flow for asked in planned.asked]
     unknown = on_the_wire(planned, Datapath(Kind.UNKNOWN, why="x"), NODES, FIREWALL)
     assert [len(asked.at_firewall) for asked in unknown.asked] == [1, 0, 0]
+
+
+def test_senders() -> None:
+    """Whom a rule would have to admit: pods' ranges as they are, or the nodes in their place; a node's own backend is no sender."""
+    services, backends = kube_dns()
+    planned = plan(check(to=TO_KUBE_DNS), NODES, services, backends, pods())
+    ranges = [r for n in NODES.values() for r in n.pod_ranges]
+    assert senders(on_the_wire(planned, NATIVE, NODES, FIREWALL), ranges) == tuple(ranges)
+    assert [str(r) for r in senders(on_the_wire(planned, VXLAN, NODES, FIREWALL), ranges)] == [
+        "10.142.15.206/32",
+        "10.142.15.207/32",
+    ]
 
 
 # core/datapath.py

@@ -8,7 +8,7 @@ import pytest
 
 from pathcheck.model.datapath import Datapath, Kind, Shown
 from pathcheck.shell.pod_network import PodNetwork, chosen
-from pathcheck.shell.ports import CONFIG_MAPS, DAEMON_SETS, IP_POOLS, ClusterError, Forbidden
+from pathcheck.shell.ports import CONFIG_MAPS, DAEMON_SETS, IP_POOLS, ClusterError, Forbidden, Unreachable
 from pathcheck.shell.settings import settings_of
 from tests.fakes import FakeCluster
 
@@ -68,6 +68,20 @@ async def test_what_may_not_be_read_is_data(call: str, expected: Shown) -> None:
     network = pod_network(cluster)
     await network.look()
     assert network.current == expected
+
+
+async def test_what_was_shown_stays_while_the_api_server_is_away() -> None:
+    """No answer says nothing about the network; only an answer does."""
+    cluster = FakeCluster()
+    cluster.put(DAEMON_SETS, named("kindnet", "kube-system"))
+    network = pod_network(cluster)
+    cluster.failures["list daemonsets"] = Unreachable("away")
+    assert not await network.look()
+    assert network.current.unread == "the pod network has not been looked at yet"
+    await network.look()
+    cluster.failures["list daemonsets"] = Unreachable("away")
+    assert not await network.look()
+    assert network.current == Shown(programs=(Datapath(Kind.NATIVE, evidence="DaemonSet kindnet"),))
 
 
 async def test_pools_are_read_for_calico_only() -> None:

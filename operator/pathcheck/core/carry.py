@@ -9,13 +9,14 @@ shows), both are asked. If the firewall says the same of both, that is the answe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from ipaddress import ip_network
 
 from pathcheck.model.cluster import Node
 from pathcheck.model.datapath import Datapath, Kind, Masquerade, Way
 from pathcheck.model.firewall import Firewall
-from pathcheck.model.flows import L4, Address, Endpoint, Flow
+from pathcheck.model.flows import L4, Address, Endpoint, Flow, Range
 from pathcheck.model.plans import Asked, Plan
 from pathcheck.model.words import Vantage
 
@@ -62,6 +63,17 @@ def _on_the_wire(asked: Asked, datapath: Datapath, nodes: Mapping[str, Node], fi
     if all(way.flows == (flow,) for way, flow in zip(ways, asked.at_firewall, strict=True)):
         return asked
     return replace(asked, ways=ways, at_firewall=tuple(way.flows[0] for way in ways if way.flows))
+
+
+def senders(planned: Plan, pod_ranges: Sequence[Range]) -> tuple[Range, ...]:
+    """The ranges that send: these pod ranges of the dialling nodes; where nodes send in place of their pods, their addresses."""
+    if not any(asked.ways for asked in planned.asked):
+        return tuple(pod_ranges)
+    crossing = [flow for asked in planned.asked for flow in asked.at_firewall if not _at_home(flow)]
+    addresses = {flow.source.address for flow in crossing}
+    pods = [r for r in pod_ranges if any(a in r for a in addresses)]
+    nodes = sorted((ip_network(a) for a in addresses if not any(a in r for r in pods)), key=lambda r: (r.version, r))
+    return (*pods, *nodes)
 
 
 def _at_home(flow: Flow) -> bool:

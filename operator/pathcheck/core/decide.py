@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from ipaddress import collapse_addresses, ip_network
+from ipaddress import collapse_addresses
 
 from pathcheck.core.align import Aligned, align
 from pathcheck.core.assign import assign
-from pathcheck.core.carry import on_the_wire
+from pathcheck.core.carry import on_the_wire, senders
 from pathcheck.core.conclude import conclude
 from pathcheck.core.datapath import datapath_of
 from pathcheck.core.explain import SOME_BACKENDS, explain
 from pathcheck.core.foresee import Foreseen, foresee, unread
 from pathcheck.core.group import group
 from pathcheck.core.judge import judge
+from pathcheck.core.mend import MENDED, mend
 from pathcheck.core.observe import PATIENCE, observe
 from pathcheck.core.plan import plan
-from pathcheck.core.predict import predict
-from pathcheck.core.propose import propose
 from pathcheck.model.checks import PathCheck
-from pathcheck.model.datapath import Kind
 from pathcheck.model.findings import Finding, FirewallState, Judgement, Seen
-from pathcheck.model.firewall import Explanation, Firewall, Fix
+from pathcheck.model.firewall import Explanation, Firewall
+from pathcheck.model.fixes import Fix
 from pathcheck.model.flows import Flow, Range
 from pathcheck.model.plans import Asked, Plan
 from pathcheck.model.situation import CheckDecision, FleetDecision, Snapshot, Unavailable
@@ -56,7 +55,7 @@ def decide_check(snapshot: Snapshot, name: str, spell: Callable[[Fix], str]) -> 
         judgements.append(replace(judgement, at_firewall=asked.at_firewall, carried=carried, settling=aligned.settling))
         prove |= unproven
         read_firewall |= aligned.outdated
-    sources = _sources(snapshot, planned)
+    sources = senders(planned, pod_ranges(snapshot, planned.sources))
     findings = group(judgements, snapshot.firewall, sources)
     findings = tuple(_with_fix(f, check, planned, snapshot, sources) for f in findings)
     lines = [spell(f.fix) if f.fix is not None else "" for f in findings]
@@ -95,15 +94,9 @@ def _foresee(snapshot: Snapshot, check: PathCheck, planned: Plan) -> Foreseen:
     if trouble is not None and read is not None and snapshot.now - read > OLD:
         why = f"it was last read at {read:%H:%M:%S} UTC, and cannot be read now: {_said(trouble)}"
         return unread(planned.bundles, why, pending=False)
-    carried = datapath_of(snapshot.datapath, snapshot.nodes, snapshot.firewall)
-    if carried.kind is not Kind.NATIVE:
-        unknown = f"which addresses it sees is not known: {carried.why}"
-        why = (
-            unknown
-            if carried.why
-            else f"of pods' packets it sees the nodes' {carried.kind.spoken} ({carried.evidence})"
-        )
-        return unread(planned.bundles, why, pending=False)
+    hidden = datapath_of(snapshot.datapath, snapshot.nodes, snapshot.firewall).hides_pods
+    if hidden:
+        return unread(planned.bundles, hidden, pending=False)
     return foresee(planned.bundles, check.expectation, snapshot.firewall)
 
 
@@ -140,18 +133,6 @@ def _on_the_wire(snapshot: Snapshot, check: PathCheck) -> Plan:
     return on_the_wire(planned, datapath, snapshot.nodes, snapshot.firewall)
 
 
-def _sources(snapshot: Snapshot, planned: Plan) -> tuple[Range, ...]:
-    """The ranges that send: the pod ranges of the dialling nodes; where nodes send in place of their pods, their addresses."""
-    ranges = pod_ranges(snapshot, planned.sources)
-    if not any(asked.ways for asked in planned.asked):
-        return ranges
-    crossing = [flow for asked in planned.asked for flow in asked.at_firewall]
-    senders = {flow.source.address for flow in crossing if flow.source.instance != flow.destination.instance}
-    nodes = sorted((ip_network(a) for a in senders if not any(a in r for r in ranges)), key=lambda r: (r.version, r))
-    pods = [r for r in ranges if any(a in r for a in senders)]
-    return (*pods, *nodes)
-
-
 def _explain(asked: Asked, seen: Seen, check: PathCheck, snapshot: Snapshot, every_range: Sequence[Range]) -> Aligned:
     if isinstance(snapshot.firewall, Unavailable):
         explanation = Explanation(Prediction.UNDETERMINED, why=_said(snapshot.firewall))
@@ -170,32 +151,11 @@ def _explain(asked: Asked, seen: Seen, check: PathCheck, snapshot: Snapshot, eve
 def _with_fix(
     finding: Finding, check: PathCheck, planned: Plan, snapshot: Snapshot, sources: Sequence[Range]
 ) -> Finding:
-    """The smallest rule that upholds this finding's flows and nothing that any check wants isolated."""
-    if finding.reason is not Reason.BLOCKED_BY_FIREWALL or not isinstance(snapshot.firewall, Firewall):
+    """With the smallest change of rules that upholds this finding's flows and breaks nothing that any check wants."""
+    if finding.reason not in MENDED or not isinstance(snapshot.firewall, Firewall):
         return finding
-    assert finding.verdict is Verdict.VIOLATED  # the table has this reason in violated cells only
-    dialled = set(finding.flows)
-    seen_blocked = [flow for asked in planned.asked if asked.flow in dialled for flow in asked.at_firewall]
-    # Also what will be seen blocked within a round: who types the first printed fix must not have to type a second.
-    all_blocked = [flow for asked in planned.asked for flow in asked.at_firewall if _blocked(flow, snapshot.firewall)]
-    isolated = [
-        flow
-        for other in snapshot.checks.values()
-        if other.expectation is Expectation.ISOLATED
-        for asked in _on_the_wire(snapshot, other).asked
-        for flow in asked.at_firewall
-        if flow.source.known and flow.destination.known
-    ]
-    for blocked in (all_blocked, seen_blocked):
-        fix = propose(check.name, blocked, sources, isolated, snapshot.firewall)
-        if fix is not None:
-            return replace(finding, fix=fix)
-    return finding
-
-
-def _blocked(flow: Flow, firewall: Firewall) -> bool:
-    known = flow.source.known and flow.destination.known
-    return known and predict(flow, firewall).prediction is Prediction.BLOCKED
+    plans = [(other.expectation, _on_the_wire(snapshot, other)) for other in snapshot.checks.values()]
+    return mend(finding, check.name, planned, plans, tuple(sources), snapshot.firewall)
 
 
 def _state(firewall: Firewall | Unavailable) -> FirewallState | None:

@@ -75,6 +75,14 @@ class Datapath:
     evidence: str = ""
     why: str = ""
 
+    @property
+    def hides_pods(self) -> str:
+        """Why the firewall does not see pods' addresses, or nobody knows whether it does; "" where it sees them."""
+        if self.kind is Kind.NATIVE:
+            return ""
+        unknown = f"which addresses it sees is not known: {self.why}"
+        return unknown if self.why else f"of pods' packets it sees the nodes' {self.kind.spoken} ({self.evidence})"
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:

@@ -88,6 +88,9 @@ async def _operate(settings: Settings) -> int:
             instance=settings.pod_name,
         )
         network = PodNetwork(settings, cluster)
+        await (
+            network.look()
+        )  # before anything is decided: an operator that restarts in an outage must not lose its cause
         reconciler = Reconciler(
             world, cluster, recordings, fleet, metrics, lambda key: work.ask(key), datapath=lambda: network.current
         )
