@@ -11,8 +11,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pathcheck.core.ports import SIX_PROTOCOLS, spoken
 from pathcheck.core.predict import predict
-from pathcheck.core.prove import SIX_PROTOCOLS, prove, spoken
+from pathcheck.core.prove import prove
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.flows import L4, Endpoint, Flow, Range
 from pathcheck.model.machines import Instance, Interface, Network

@@ -12,8 +12,10 @@ import typer
 from pathcheck.cli.explained import as_fields, glyph_of
 from pathcheck.cli.predict import BadInput, read
 from pathcheck.cli.spans import spans_of, traffic_of
+from pathcheck.core.cases import WORST_FIRST
 from pathcheck.core.phrase import describe
-from pathcheck.core.prove import WORST_FIRST, prove, spoken
+from pathcheck.core.ports import spoken
+from pathcheck.core.prove import prove
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.flows import Range
 from pathcheck.model.proofs import Part, Proof

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_network, summarize_address_range
 
 from pathcheck.cli.predict import BadInput, protocol_of
-from pathcheck.core.prove import SIX_PROTOCOLS
+from pathcheck.core.ports import SIX_PROTOCOLS
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.flows import WITH_PORTS, Range
 from pathcheck.model.machines import Instance

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pathcheck.core.alike import endpoint_of, interval_of
+from pathcheck.core.cases import WORST_FIRST, Case, Piecemeal, TooManyKindsError, cases
 from pathcheck.core.judge import accept
 from pathcheck.core.phrase import describe
-from pathcheck.core.prove import WORST_FIRST, Case, Piecemeal, TooManyKindsError, cases, merged, spoken
+from pathcheck.core.ports import merged, spoken
 from pathcheck.model.findings import Finding, Judgement, Seen
 from pathcheck.model.firewall import Explanation, Firewall
 from pathcheck.model.flows import L4, Flow

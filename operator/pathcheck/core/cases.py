@@ -1,0 +1,169 @@
+"""Into which cases does a question about ranges fall? Every two kinds of ends with every protocol, and what their pieces come to.
+
+No sampling: addresses and ports are cut wherever any rule that can have a say begins or ends to match, and one of each piece is predicted.
+What is alike is asked once: machines with equal looks are one kind (core/alike), ports between two cuts are one question.
+Packets between two ends on one machine meet no firewall and are not asked about.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pathcheck.core.alike import Eye, Kind, Look, endpoint_of, scopes_of
+from pathcheck.core.places import Place, Side, place_of, side_of
+from pathcheck.core.ports import joined
+from pathcheck.core.predict import METADATA_SERVERS, predict
+from pathcheck.core.walk import matches, walk
+from pathcheck.model.firewall import Explanation, Firewall
+from pathcheck.model.flows import L4, WITH_PORTS, Address, Endpoint, Flow
+from pathcheck.model.proofs import Span
+from pathcheck.model.rules import ALL_PORTS, L4Match, PortRange
+from pathcheck.model.words import Direction, Prediction
+
+WORST_FIRST = (Prediction.BLOCKED, Prediction.UNDETERMINED, Prediction.INSPECTED, Prediction.PERMITTED)
+
+
+class TooManyKindsError(Exception):
+    """A proof would take too long: why, as one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piecemeal:
+    """One piece of one kind to one of another on some ports, all of which come to the same.
+
+    `explanation` is that of `example`, or of another flow of the same protocol that the same rules decide.
+    """
+
+    source: Look
+    destination: Look
+    traffic: L4Match
+    explanation: Explanation
+    example: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All pairs of spans of two kinds, as to one asked protocol: what its pieces come to. `pairs` are those on different machines."""
+
+    senders: Kind
+    receivers: Kind
+    pairs: int
+    asked: L4Match
+    pieces: tuple[Piecemeal, ...]
+
+
+def cases(
+    sources: Sequence[Span],
+    destinations: Sequence[Span],
+    traffic: Sequence[L4Match],
+    firewall: Firewall,
+    most: int = 1_000_000,
+) -> Iterator[Case]:
+    """Every two kinds of spans, each with every asked protocol.
+
+    Raises TooManyKindsError for more than `most` pairs of kinds.
+    """
+    protocols = {match.protocol or 0 for match in traffic}
+    scopes = scopes_of(sources, firewall), scopes_of(destinations, firewall)
+    senders = Eye(Direction.EGRESS, scopes[1], protocols, firewall).kinds(sources)
+    receivers = Eye(Direction.INGRESS, scopes[0], protocols, firewall).kinds(destinations)
+    if len(senders) * len(receivers) > most:
+        raise TooManyKindsError(
+            f"rules part these ends into {len(senders)} and {len(receivers)} kinds, too many to prove all pairs"
+        )
+    memory: dict[object, Explanation] = {}
+    for a in senders:
+        for b in receivers:
+            pairs = _pairs(a, b)
+            if not pairs:
+                continue
+            sample = next((s, r) for s in a.samples for r in b.samples if s[0].identity != r[0].identity)
+            ways = list(_ways(*sample, firewall))
+            for match in traffic:
+                yield Case(a, b, pairs, match, tuple(_pieces(ways, match, memory, firewall)))
+
+
+def _pairs(senders: Kind, receivers: Kind) -> int:
+    here, there = (Counter(span.identity for span in kind.spans) for kind in (senders, receivers))
+    return len(senders.spans) * len(receivers.spans) - sum(n * there[identity] for identity, n in here.items())
+
+
+End = tuple[Span, Mapping[Look, Address]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One address of each look, and what is asked at each end that is a known machine: the same for every protocol."""
+
+    source: Look
+    destination: Look
+    start: Endpoint
+    end: Endpoint
+    sides: Sequence[Side]
+
+
+def _ways(sender: End, receiver: End, firewall: Firewall) -> Iterator[_Way]:
+    for source, first in sender[1].items():
+        for destination, second in receiver[1].items():
+            if first.version == second.version:
+                start, end = endpoint_of(sender[0], first), endpoint_of(receiver[0], second)
+                yield _Way(source, destination, start, end, _sides(Flow(start, end, L4(0)), firewall))
+
+
+def _pieces(
+    ways: Iterable[_Way], match: L4Match, memory: dict[object, Explanation], firewall: Firewall
+) -> Iterator[Piecemeal]:
+    protocol = match.protocol or 0
+    for way in ways:
+        for ports in _alike_ports(way.sides, protocol, match):
+            # Any of them would do; the first of the longest run is the least odd one to read of.
+            port = max(ports, key=lambda p: p.last - p.first).first if ports not in ((), (ALL_PORTS,)) else None
+            example = Flow(way.start, way.end, L4(protocol, port))
+            explanation = _explained(example, way.sides, memory, firewall)
+            yield Piecemeal(way.source, way.destination, L4Match(match.protocol, ports), explanation, example)
+
+
+def _explained(
+    example: Flow, sides: Sequence[Side], memory: dict[object, Explanation], firewall: Firewall
+) -> Explanation:
+    """As predicted. What the same rules decide is explained once: reasons cost ten times as much as the decision."""
+    if len(sides) < 2 or {example.source.address, example.destination.address} & METADATA_SERVERS:
+        return predict(example, firewall)
+    decided: list[object] = [example.l4.protocol]
+    for side in sides:
+        found = matches(side.index, side.target, side.near, side.far, side.index.traffic(example.l4))
+        decided.append(walk(side.index, side.direction, found).names)
+    known = memory.get(tuple(decided))
+    if known is None:
+        known = memory[tuple(decided)] = predict(example, firewall)
+    return known
+
+
+def _alike_ports(sides: Sequence[Side], protocol: int, match: L4Match) -> list[tuple[PortRange, ...]]:
+    """The asked ports in groups that no rule parts; one empty group for a protocol without ports."""
+    if protocol not in WITH_PORTS:
+        return [()]
+    # Of each side the rules by port, and those of them that can be about these two addresses.
+    sweeps = [
+        (s.index.ports(protocol), s.index.in_force & s.target.possible & s.near.possible & s.far.possible)
+        for s in sides
+    ]
+    groups: dict[tuple[int, ...], list[PortRange]] = {}
+    for asked in match.ports or (ALL_PORTS,):
+        cuts = {f for sweep, _ in sweeps for f, _, _ in sweep.pieces(asked.first, asked.last)} | {asked.first}
+        ordered = sorted(cuts)
+        for first, last in zip(ordered, [*(cut - 1 for cut in ordered[1:]), asked.last], strict=True):
+            look = tuple(sweep.at(first) & about for sweep, about in sweeps)
+            groups.setdefault(look, []).append(PortRange(first, last))
+    return [tuple(joined(ports)) for ports in groups.values()]
+
+
+def _sides(flow: Flow, firewall: Firewall) -> list[Side]:
+    """What is asked at each end that is a known machine."""
+    sender, receiver = place_of(flow.source, firewall), place_of(flow.destination, firewall)
+    ends = ((Direction.EGRESS, sender, receiver), (Direction.INGRESS, receiver, sender))
+    return [
+        side_of(direction, flow, here, there, firewall) for direction, here, there in ends if isinstance(here, Place)
+    ]
