@@ -75,12 +75,13 @@ def test_inspected_is_judged_like_undetermined() -> None:
 
 @pytest.mark.parametrize("prediction", list(Prediction))
 def test_silence_is_put_down_to_a_route_in_trouble(prediction: Prediction) -> None:
-    """Whatever rules say; and nothing else is: what arrives needs no route, and what must stay out is not missed."""
+    """Whatever rules say, and also where nobody can measure; what arrives needs no route, and what must stay out is not missed."""
     lost = Obstacle("route:missing:10.24.9.0/24", "route", Direction.INGRESS, "no way", Reason.NO_ROUTE_TO_POD_RANGE)
     explanation = Explanation(prediction, obstacles=(lost,))
     for expectation, observation in [(e, o) for e in Expectation for o in Observation]:
         with_route = judge(flow("node-2", "node-1"), expectation, explanation, Seen(observation))
         without = judge(flow("node-2", "node-1"), expectation, Explanation(prediction), Seen(observation))
-        blamed = (expectation, observation) == (Expectation.REACHABLE, Observation.SILENT)
+        unanswered = observation in (Observation.SILENT, Observation.UNMEASURED)
+        blamed = expectation is Expectation.REACHABLE and unanswered
         assert with_route.reason == (Reason.NO_ROUTE_TO_POD_RANGE if blamed else without.reason)
         assert (with_route.verdict, with_route.note) == (without.verdict, without.note)

@@ -108,7 +108,8 @@ def _sentence(
     route = _route(first, reason)
     if route is not None:
         also = first.explanation.prediction is Prediction.BLOCKED
-        return f"{what} gets no answer: {route.sentence}" + (
+        unseen = f"is not measured{detail}, and would get" if first.verdict is Verdict.UNKNOWN else "gets"
+        return f"{what} {unseen} no answer: {route.sentence}" + (
             f"; the firewall would block it as well: {cause}" if also else ""
         )
     match reason:

@@ -112,10 +112,14 @@ _SILENCE = frozenset(
 
 
 def judge(flow: Flow, expectation: Expectation, explanation: Explanation, seen: Seen) -> Judgement:
-    """One cell of the table, with the flow it was looked up for; where a route is in trouble, that is the reason of silence."""
+    """One cell of the table, with the flow it was looked up for; where a route is in trouble, that is the reason of silence.
+
+    Also where nothing is measured: a node whose pods no route reaches cannot report either.
+    """
     prediction = explanation.prediction
     row = Prediction.UNDETERMINED if prediction is Prediction.INSPECTED else prediction
     verdict, reason, note = TABLE[expectation, row, seen.observation]
-    if reason in _SILENCE:
+    unseen = seen.observation is Observation.UNMEASURED and expectation is Expectation.REACHABLE
+    if reason in _SILENCE or unseen:
         reason = next((o.reason for o in explanation.obstacles if o.reason is not None), reason)
     return Judgement(flow, seen, explanation, verdict, reason, note)
