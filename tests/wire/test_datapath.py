@@ -7,6 +7,8 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pathcheck.model.datapath import KEPT_BY_DEFAULT, Datapath, Kind, Masquerade, Shown
 from pathcheck.wire.datapath import Seen, noted_by, shown_of, subnet_of
@@ -215,3 +217,46 @@ def test_subnet() -> None:
     name = "projectcalico.org/IPv4Address"
     assert subnet_of({name: "10.142.15.206/20"}) == ip_network("10.142.0.0/20")
     assert (subnet_of({}), subnet_of({name: "x"})) == (None, None)
+
+
+WORDS = st.sampled_from(
+    ["vxlan", "native", "encap", "wireGuard", "Always", "CrossSubnet", "true", "0", "70000", "10.0.0.0/8"]
+)
+KEYS = st.sampled_from(
+    [
+        "Type",
+        "Port",
+        "Backend",
+        "trafficEncapMode",
+        "tunnelType",
+        "tunnelPort",
+        "wireGuard",
+        "port",
+        "nonMasqueradeCIDRs",
+    ]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=6) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=8,
+)
+TEXTS = VALUES.map(json.dumps) | st.text(max_size=30)
+CILIUM = st.sampled_from(["tunnel", "routing-mode", "tunnel-port", "enable-wireguard", "ipv4-native-routing-cidr"])
+POOLS = st.lists(st.dictionaries(st.sampled_from(["ipipMode", "vxlanMode", "cidr", "natOutgoing"]), VALUES), max_size=3)
+PROGRAMS = ("cilium", "anetd", "calico-node", "kube-flannel-ds", "canal", "antrea-agent", "ip-masq-agent", "weave-net")
+
+
+@given(st.dictionaries(CILIUM, WORDS | st.text(max_size=6)), TEXTS, TEXTS, TEXTS, POOLS)
+def test_total(config: dict[str, str], flannels: str, antreas: str, masq: str, pools: list[dict[str, Any]]) -> None:
+    """Whatever stands in these objects, each program comes to something that says where it was seen, and, if unknown, why."""
+    config_maps = {
+        "cilium-config": config,
+        "kube-flannel-cfg": {"net-conf.json": flannels},
+        "antrea-config": {"antrea-agent.conf": antreas},
+        "ip-masq-agent": {"config": masq},
+    }
+    seen = Seen([daemon_set(name) for name in PROGRAMS], config_maps, [{"spec": pool} for pool in pools])
+    for found in shown_of(seen).programs:
+        assert found.evidence.startswith("DaemonSet ")
+        assert bool(found.why) == (found.kind is Kind.UNKNOWN)
+        assert (found.port is not None) == (found.kind in (Kind.VXLAN, Kind.GENEVE, Kind.WIREGUARD))
