@@ -211,6 +211,12 @@ def test_the_revision_is_that_of_the_content() -> None:
     assert revision_of(before) != revision_of(recording(rule("a")))
 
 
+def test_the_revision_is_that_of_the_bindings() -> None:
+    """Whatever a machine or an address group is called."""
+    bound = recording(secureTagBindings={"kind": ["tagValues/1"]})
+    assert revision_of(bound) != revision_of(recording(secureTagBindings={"kind": []}))
+
+
 @pytest.mark.parametrize(("name", "rules"), [("before", 6), ("outage", 5)])
 def test_the_shipped_recordings_are_read_without_problems(name: str, rules: int) -> None:
     """The story's two recordings, before and after the deletion."""

@@ -163,7 +163,7 @@ def revision_of(recording: Mapping[str, object]) -> str:
     lists = {
         key: sorted(json.dumps(_lasting(item), sort_keys=True, default=str) for item in value)
         if isinstance(value, list)
-        else json.dumps(_lasting(value), sort_keys=True, default=str)
+        else json.dumps(value, sort_keys=True, default=str)  # by names, and a machine may be called `status`
         for key, value in recording.items()
     }
     return hashlib.sha256(json.dumps(lists, sort_keys=True).encode()).hexdigest()[:16]
