@@ -101,6 +101,16 @@ def test_ends_of_different_families_are_unknown() -> None:
     assert told(foreseen) == [("FirewallUndetermined", "undecided:addresses", 1)]
 
 
+def test_ends_in_any_order_are_spoken_of() -> None:
+    """Two nodes named in one order as sources and in the other as targets."""
+    foreseen = foresee([Bundle(PODS[:2], PODS[1::-1], (l4("udp"),))], Expectation.REACHABLE, story("outage"))
+    assert counts(foreseen) == {"violated": 2}
+    assert sorted(str(flow) for j in foreseen.judgements for flow in j.at_firewall) == [
+        "node-1[pod 10.24.9.0] → node-2[pod 10.24.12.0] udp",
+        "node-2[pod 10.24.12.0] → node-1[pod 10.24.9.0] udp",
+    ]
+
+
 def test_each_family_that_both_have_must_pass() -> None:
     """A rule for IPv4 alone leaves IPv6 blocked, and that is the finding."""
     spans = [replace(s, ranges=(*s.ranges, ip_network(f"fd00:{i}::/64"))) for i, s in enumerate(PODS)]

@@ -135,8 +135,19 @@ def _judgement(case: Case, worst: Piecemeal, expectation: Expectation) -> Judgem
     verdict, reason = accept(expectation, worst.explanation.prediction)
     port = case.asked.ports[0].first if case.asked.ports else None
     flow = Flow(worst.example.source, worst.example.destination, L4(worst.example.l4.protocol, port))
+    senders, receivers = case.senders.apart_from(case.receivers), case.receivers.apart_from(case.senders)
+    # What a rule has to mend is every end, and all of the asked ports, not only those that are shut now.
+    across = _flows(senders, receivers, flow.l4, worst.example.source.address.version)
     seen = Seen(Observation.UNMEASURED)
-    return Judgement(flow, seen, worst.explanation, verdict, reason, at_firewall=(worst.example,), count=case.pairs)
+    return Judgement(
+        flow,
+        seen,
+        worst.explanation,
+        verdict,
+        reason,
+        at_firewall=tuple(across) if verdict is Verdict.VIOLATED else (flow,),
+        count=case.pairs,
+    )
 
 
 def _unlike(
@@ -179,11 +190,16 @@ def _of_ranges(sentence: str, case: Case, piece: Piecemeal) -> str:
     return sentence
 
 
-def _flows(sources: Sequence[Span], destinations: Sequence[Span], l4: L4) -> Iterator[Flow]:
-    """Flows that between them touch every source and every destination."""
+def _flows(sources: Sequence[Span], destinations: Sequence[Span], l4: L4, version: int = 0) -> Iterator[Flow]:
+    """Flows between machines that together touch every source and every destination, of this family where one is named."""
     for i in range(max(len(sources), len(destinations))):
-        a, b = sources[i % len(sources)], destinations[(i + 1) % len(destinations)]
-        start, end = (endpoint_of(span, span.ranges[0].network_address) for span in (a, b))
+        a = sources[i % len(sources)]
+        others = (destinations[(i + 1 + k) % len(destinations)] for k in range(len(destinations)))
+        b = next((span for span in others if span.identity != a.identity), None)
+        if b is None:
+            continue
+        first = [next(r for r in span.ranges if version in (0, r.version)) for span in (a, b)]
+        start, end = (endpoint_of(span, r.network_address) for span, r in zip((a, b), first, strict=True))
         yield Flow(start, end, l4)
 
 
