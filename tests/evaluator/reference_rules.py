@@ -64,15 +64,17 @@ def match_vpc_rule(recording: Json, rule: Json, source: End, destination: End, f
         sources = ["0.0.0.0/0"]
     if not ingress and not destinations:
         destinations = ["0.0.0.0/0"]
-    from_ranges = yes_if(within(source.address, sources))
-    from_tags = whose_primary(recording, source, local, lambda machine: has_tag(machine, tags))
-    from_accounts = whose_primary(recording, source, local, lambda machine: has_account(machine, accounts))
+    alternatives = [yes_if(within(source.address, sources))]
+    if tags:
+        alternatives.append(whose_primary(recording, source, local, lambda machine: has_tag(machine, tags)))
+    if accounts:
+        alternatives.append(whose_primary(recording, source, local, lambda machine: has_account(machine, accounts)))
     any_source = not (sources or tags or accounts)
     any_destination = not destinations
 
     return every(
         some(target),
-        YES if any_source else some([from_ranges, from_tags, from_accounts]),
+        YES if any_source else some(alternatives),
         YES if any_destination else yes_if(within(destination.address, destinations)),
         l4,
     )
