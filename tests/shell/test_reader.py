@@ -167,12 +167,11 @@ def test_one_region_that_does_not_answer(cloud: Cloud, code: int, reason: str) -
     missing = " (missing permission compute.networks.getRegionEffectiveFirewalls)" if code == 403 else ""
     cloud.answers[EFFECTIVE] = (code, error(reason, "no"))
     answer = read(cloud)["recording"]
-    (entry,) = answer["effectiveFirewalls"]
-    assert entry.pop("unavailable").endswith(f": no{missing}")
-    assert entry == {"network": "default", "region": "us-east1"}
+    entry = {"network": "default", "region": "us-east1", "unavailable": f"no{missing}"}
+    assert answer["effectiveFirewalls"] == [entry]
     assert "unavailable" not in answer
-    problems = firewall_of(recording(effectiveFirewalls=[entry | {"unavailable": "no"}])).problems
-    assert [str(p) for p in problems] == ["effectiveFirewalls[0]: default in us-east1: could not be read: no"]
+    problems = firewall_of(recording(effectiveFirewalls=[entry])).problems
+    assert [str(p) for p in problems] == [f"effectiveFirewalls[0]: default in us-east1: could not be read: no{missing}"]
 
 
 def test_rules_without_their_list(cloud: Cloud) -> None:
@@ -180,7 +179,7 @@ def test_rules_without_their_list(cloud: Cloud) -> None:
     cloud.answers[EFFECTIVE] = {"firewalls": [rule("a")], "firewallPolicys": []}
     cloud.answers["global/firewalls"] = (403, error("forbidden", "no"))
     answer = read(cloud)["recording"]
-    assert answer["unavailable"]["firewalls"].endswith(": no (missing permission compute.firewalls.list)")
+    assert answer["unavailable"] == {"firewalls": "no (missing permission compute.firewalls.list)"}
     assert [r.name for r in firewall_of(answer).rules] == ["a"]
 
 

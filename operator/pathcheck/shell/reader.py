@@ -312,6 +312,8 @@ def _read_error(error: Exception, permission: str, api: str = "") -> ReadError:
     if isinstance(error, exceptions.RetryError) and isinstance(error.cause, Exception):
         error = error.cause
     why = str(getattr(error, "message", "")) or str(error) or type(error).__name__
+    # The client puts the request before the API's own sentence; what was asked is said by the list that it is for.
+    why = re.sub(r"^[A-Z]+ https?://\S+: ", "", why)
     api = api or "the Compute API"
     if isinstance(error, exceptions.Forbidden):
         # Exceeded quota is a 403 too: https://cloud.google.com/compute/api-quota
