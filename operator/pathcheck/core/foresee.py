@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from pathcheck.core.alike import endpoint_of, interval_of
 from pathcheck.core.cases import WORST_FIRST, Case, Piecemeal, TooManyKindsError, cases
@@ -25,6 +26,7 @@ from pathcheck.model.words import Expectation, Observation, Prediction, Reason, 
 # Pairs of kinds: with six protocols each takes a third of a millisecond on the operator's only thread. Pools of equal nodes are a handful
 # of kinds.
 MOST_KINDS = 5_000
+_FEW = 256
 _VERDICTS = (Verdict.VIOLATED, Verdict.UNKNOWN, Verdict.UPHELD)
 _NO_FAMILY = Explanation(
     Prediction.UNDETERMINED, ("undecided:addresses",), "the two ends have no addresses of one family"
@@ -191,16 +193,24 @@ def _of_ranges(sentence: str, case: Case, piece: Piecemeal) -> str:
 
 
 def _flows(sources: Sequence[Span], destinations: Sequence[Span], l4: L4, version: int = 0) -> Iterator[Flow]:
-    """Flows between machines that together touch every source and every destination, of this family where one is named."""
-    for i in range(max(len(sources), len(destinations))):
-        a = sources[i % len(sources)]
-        others = (destinations[(i + 1 + k) % len(destinations)] for k in range(len(destinations)))
-        b = next((span for span in others if span.identity != a.identity), None)
-        if b is None:
-            continue
+    """Flows between machines, every pair if they are few, else some that together touch every source and every destination.
+
+    Of this family where one is named.
+    """
+    for a, b in _few_pairs(sources, destinations):
         first = [next(r for r in span.ranges if version in (0, r.version)) for span in (a, b)]
         start, end = (endpoint_of(span, r.network_address) for span, r in zip((a, b), first, strict=True))
         yield Flow(start, end, l4)
+
+
+def _few_pairs(sources: Sequence[Span], destinations: Sequence[Span]) -> Iterator[tuple[Span, Span]]:
+    if len(sources) * len(destinations) <= _FEW:
+        yield from ((a, b) for a in sources for b in destinations if a.identity != b.identity)
+        return
+    for i in range(max(len(sources), len(destinations))):
+        a = sources[i % len(sources)]
+        others = (destinations[(i + 1 + k) % len(destinations)] for k in range(len(destinations)))
+        yield from ((a, b) for b in islice((span for span in others if span.identity != a.identity), 1))
 
 
 def _ranges(spans: Iterable[Span]) -> str:
