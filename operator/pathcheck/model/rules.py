@@ -82,7 +82,7 @@ class Rule:
       (empty = any) are relied on, since what was not read may be one more source or one more target; where its priority could not
       be read, it is 0.
 
-    `ineffective`: it never matches although it is not disabled, since all its secure tags are INEFFECTIVE.
+    `ineffective`: it never matches although it is not disabled, since all its secure tags are INEFFECTIVE or its address groups empty.
     """
 
     name: str

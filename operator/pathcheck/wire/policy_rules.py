@@ -98,7 +98,7 @@ def policy_rules(raw: object, index: int, holder: Holder, problems: list[Problem
         place = f"{holder.name}: rules[{index}]"
         problems.append(Problem(place, "is no firewall policy rule"))
         why = "is no firewall policy rule"
-        return [_rule(holder, direction, 0, Action.DENY, cannot_tell=why) for direction in Direction]
+        return [_unreadable(holder, direction, why) for direction in Direction]
     fields = Fields(raw)
     fields.known(_MATCHING, _SILENT)
     priority = fields.number("priority", _LAST_PRIORITY)
@@ -160,15 +160,15 @@ def policy_rules(raw: object, index: int, holder: Holder, problems: list[Problem
     return found
 
 
-def _rule(holder: Holder, direction: Direction, priority: int, action: Action, cannot_tell: str) -> Rule:
+def _unreadable(holder: Holder, direction: Direction, why: str) -> Rule:
     return Rule(
-        name=f"{holder.name}/{priority}",
+        name=f"{holder.name}/0",
         network=holder.network,
         direction=direction,
-        priority=priority,
-        action=action,
+        priority=0,
+        action=Action.DENY,
         l4=(),
-        cannot_tell=cannot_tell,
+        cannot_tell=why,
         stage=holder.stage,
         policy=holder.name,
         display=holder.display,
