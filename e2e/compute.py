@@ -5,14 +5,13 @@ Both are clients that nobody here wrote, and both take the command as it is prin
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shlex
 import shutil
 import subprocess
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +26,7 @@ def client_name() -> str:
 
 
 def run(command: str, environment: Mapping[str, str]) -> None:
-    """A `gcloud compute firewall-rules create` or `delete` line as typed.
+    """A line of `gcloud compute firewall-rules` or `network-firewall-policies rules` as printed.
 
     Raises subprocess.CalledProcessError with gcloud's own words in stderr, or google.api_core's exceptions.
     """
@@ -94,41 +93,75 @@ def _client() -> Any:
     return client(compute_v1.FirewallsClient)
 
 
-def _run_by_client(command: str) -> None:
+def _run_by_client(line: str) -> None:
+    for command in line.split(" && "):
+        words = shlex.split(command)
+        flags = _flags(words)
+        if words[2:5] == ["network-firewall-policies", "rules", "create"]:
+            _create_policy_rule(int(words[5]), flags)
+            continue
+        assert words[2] == "firewall-rules", f"not a command that is printed: {command}"
+        verb, name, project = words[3], words[4], flags.get("project", PROJECT)
+        if verb == "create":
+            _create_rule(name, project, flags)
+        elif verb == "update":
+            from google.cloud import compute_v1
+
+            resource = compute_v1.Firewall(disabled="disabled" in flags)
+            _client().patch_unary(project=project, firewall=name, firewall_resource=resource)
+        else:
+            _client().delete_unary(project=project, firewall=name)
+
+
+def _flags(words: Sequence[str]) -> dict[str, str]:
+    pairs = (word.removeprefix("--").partition("=") for word in words if word.startswith("--"))
+    return {name: value for name, _, value in pairs}
+
+
+def _listed(flags: Mapping[str, str], name: str) -> list[str]:
+    return [text for text in flags.get(name, "").split(",") if text]
+
+
+def _create_rule(name: str, project: str, flags: Mapping[str, str]) -> None:
     from google.cloud import compute_v1
 
-    words = argparse.ArgumentParser(exit_on_error=False)
-    words.add_argument("verb", choices=["create", "delete"])
-    words.add_argument("name")
-    for flag, default in (("project", PROJECT), ("network", "default"), ("direction", "INGRESS"), ("priority", "1000")):
-        words.add_argument(f"--{flag}", default=default)
-    for flag in (
-        "source-ranges",
-        "destination-ranges",
-        "allow",
-        "target-tags",
-        "target-service-accounts",
-        "description",
-    ):
-        words.add_argument(f"--{flag}", default="")
-    words.add_argument("--quiet", action="store_true")
-    line = words.parse_args(shlex.split(command)[3:])
-    if line.verb == "delete":
-        _client().delete_unary(project=line.project, firewall=line.name)
-        return
-    allowed = []
-    for entry in line.allow.split(","):
-        protocol, _, ports = entry.partition(":")
-        allowed.append(compute_v1.Allowed(I_p_protocol=protocol, ports=[ports] if ports else []))
+    allowed = [
+        compute_v1.Allowed(I_p_protocol=protocol, ports=[port] if port else [])
+        for protocol, _, port in (entry.partition(":") for entry in _listed(flags, "allow"))
+    ]
     rule = compute_v1.Firewall(
-        name=line.name,
-        network=f"projects/{line.project}/global/networks/{line.network}",
-        direction=line.direction,
-        priority=int(line.priority),
+        name=name,
+        network=f"projects/{project}/global/networks/{flags['network']}",
+        direction=flags.get("direction", "INGRESS"),
+        priority=int(flags.get("priority", "1000")),
         allowed=allowed,
-        source_ranges=[r for r in line.source_ranges.split(",") if r],
-        destination_ranges=[r for r in line.destination_ranges.split(",") if r],
-        target_tags=[t for t in line.target_tags.split(",") if t],
-        target_service_accounts=[a for a in line.target_service_accounts.split(",") if a],
+        source_ranges=_listed(flags, "source-ranges"),
+        destination_ranges=_listed(flags, "destination-ranges"),
+        target_tags=_listed(flags, "target-tags"),
+        target_service_accounts=_listed(flags, "target-service-accounts"),
     )
-    _client().insert_unary(project=line.project, firewall_resource=rule)
+    _client().insert_unary(project=project, firewall_resource=rule)
+
+
+def _create_policy_rule(priority: int, flags: Mapping[str, str]) -> None:
+    from google.cloud import compute_v1
+
+    l4 = [
+        compute_v1.FirewallPolicyRuleMatcherLayer4Config(ip_protocol=protocol, ports=[port] if port else [])
+        for protocol, _, port in (entry.partition(":") for entry in _listed(flags, "layer4-configs"))
+    ]
+    match = compute_v1.FirewallPolicyRuleMatcher(
+        src_ip_ranges=_listed(flags, "src-ip-ranges"),
+        dest_ip_ranges=_listed(flags, "dest-ip-ranges"),
+        layer4_configs=l4,
+    )
+    rule = compute_v1.FirewallPolicyRule(
+        priority=priority,
+        action=flags["action"],
+        direction=flags["direction"],
+        match=match,
+        target_service_accounts=_listed(flags, "target-service-accounts"),
+    )
+    client(compute_v1.NetworkFirewallPoliciesClient).add_rule_unary(
+        project=flags["project"], firewall_policy=flags["firewall-policy"], firewall_policy_rule_resource=rule
+    )

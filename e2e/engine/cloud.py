@@ -49,7 +49,7 @@ def hierarchical_policy(short_name: str, *rules: Mapping[str, Any]) -> Iterator[
 
     policies = compute.client(v1.FirewallPoliciesClient)
     resource = v1.FirewallPolicy(short_name=short_name)
-    made = policies.insert_unary(parent_id=ORGANIZATION, firewall_policy_resource=resource)
+    made = policies.insert_unary(request={"parent_id": ORGANIZATION, "firewall_policy_resource": resource})
     here = {"firewall_policy": made.target_link.rpartition("/")[2]}
     try:
         for rule in rules:

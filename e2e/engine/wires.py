@@ -23,7 +23,7 @@ class Wires(Exchange):
 
 
 @contextmanager
-def wires() -> Iterator[Wires]:
+def wires() -> Iterator[Exchange]:
     """Open on all nodes."""
     hosts = [Host(NODES[name].namespace, name, ADDRESSES[name], PODS[name], ()) for name in NODES]
     with Wires(ROUTER_NAMESPACE, hosts) as opened:
