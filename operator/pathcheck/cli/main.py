@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 import pathcheck
+from pathcheck.cli.fixes import Way
 
 app = typer.Typer(
     name="pathcheck",
@@ -74,6 +75,7 @@ def predict(
     ] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="For people or for scripts.")] = Output.TEXT,
     explain: Annotated[bool, typer.Option("--explain", help="Show every rule that was asked, in order.")] = False,
+    way: Annotated[Way, typer.Option("--fix", help="How the fix is written in the text.")] = Way.GCLOUD,
 ) -> None:
     """Answer from a recording, offline: the prediction, the rule that decides, the rules that nearly do, and the fix.
 
@@ -85,7 +87,7 @@ def predict(
     given = [option for option, value in one.items() if value is not None]
     try:
         if flows is None:
-            code = tell(recording, one, output is Output.JSON, explain)
+            code = tell(recording, one, output is Output.JSON, explain, way)
         elif given:
             raise BadInput(f"--flows: stands in the place of {', '.join(one)}; {', '.join(given)} is given as well")
         else:

@@ -11,17 +11,18 @@ from pathlib import Path
 import typer
 
 from pathcheck.cli.explained import as_fields, glyph_of, trace_fields, trace_lines
+from pathcheck.cli.fixes import Way, fix_fields, fix_text
 from pathcheck.core.phrase import describe, range_of
 from pathcheck.core.predict import predict
-from pathcheck.core.propose import propose
+from pathcheck.core.propose import Wishes, propose
 from pathcheck.core.route import with_routes
 from pathcheck.core.trace import trace
-from pathcheck.model.firewall import Explanation, Firewall, Fix, NearMiss, Step
+from pathcheck.model.firewall import Explanation, Firewall, NearMiss, Step
+from pathcheck.model.fixes import Proposal
 from pathcheck.model.flows import L4, PROTOCOL_NUMBERS, WITH_PORTS, Address, Endpoint, Flow
-from pathcheck.model.words import Prediction
+from pathcheck.model.words import Expectation, Prediction
 from pathcheck.wire.compute import NotARecording
 from pathcheck.wire.firewall_rules import firewall_of
-from pathcheck.wire.gcloud import command
 
 _EXIT_CODES = {Prediction.PERMITTED: 0, Prediction.BLOCKED: 1, Prediction.UNDETERMINED: 3, Prediction.INSPECTED: 3}
 _MOST_MISSES = 5
@@ -39,7 +40,7 @@ class Answered:
     flow: Flow
     explanation: Explanation
     sentence: str
-    fix: Fix | None
+    proposal: Proposal
     steps: tuple[Step, ...] | None = None
 
     @property
@@ -49,7 +50,7 @@ class Answered:
         return self.explanation.near_misses[said : said + _MOST_MISSES]
 
 
-def tell(recording: Path, asked: Mapping[str, str | None], as_json: bool, explain: bool) -> int:
+def tell(recording: Path, asked: Mapping[str, str | None], as_json: bool, explain: bool, way: Way) -> int:
     """Prints the answer to one question, whose parts are those of the command line by name; the exit code.
 
     Raises BadInput.
@@ -65,7 +66,7 @@ def tell(recording: Path, asked: Mapping[str, str | None], as_json: bool, explai
     if as_json:
         typer.echo(json.dumps(as_object(answered), indent=2, ensure_ascii=False))
     else:
-        print_text(answered)
+        print_text(answered, way)
     return _EXIT_CODES[answered.explanation.prediction]
 
 
@@ -101,10 +102,10 @@ def answer(firewall: Firewall, source: str, destination: str, traffic: str) -> A
     flow = Flow(sender, receiver, _l4(traffic))
     explanation = with_routes(predict(flow, firewall), flow, firewall)
     own = range_of(flow.source, firewall)
-    fix = None
+    proposal = Proposal()
     if explanation.prediction is Prediction.BLOCKED:
-        fix = propose(str(flow.l4), [flow], [own], (), firewall)
-    return Answered(firewall, flow, explanation, describe([flow], explanation, firewall, [own]), fix)
+        proposal = propose(str(flow.l4), [flow], Expectation.REACHABLE, [own], Wishes(), firewall)
+    return Answered(firewall, flow, explanation, describe([flow], explanation, firewall, [own]), proposal)
 
 
 def _endpoint(option: str, text: str, firewall: Firewall) -> Endpoint:
@@ -167,19 +168,18 @@ def protocol_of(text: str) -> int:
 
 def as_object(answered: Answered) -> dict[str, object]:
     """One answer as scripts read it; its names are those of the recording and of `decidedBy` in the operator's status."""
-    fix = answered.fix
     return {
         "flow": str(answered.flow),
         **as_fields(answered.explanation),
         "sentence": answered.sentence,
-        "fix": None if fix is None else {"command": command(fix), "sentence": fix.sentence},
+        **fix_fields(answered.proposal),
         "problems": [str(problem) for problem in answered.firewall.problems],
         **({} if answered.steps is None else {"trace": trace_fields(answered.steps)}),
     }
 
 
-def print_text(answered: Answered) -> None:
-    """Printed for a terminal; the command stands alone on its line, unwrapped, to be copied."""
+def print_text(answered: Answered, way: Way) -> None:
+    """Printed for a terminal, the fix in this way of writing; a command stands alone on its line, unwrapped, to be copied."""
     explanation = answered.explanation
     typer.echo(f"{glyph_of(explanation.prediction)} {typer.style(explanation.prediction, bold=True)}  {answered.flow}")
     typer.echo(f"  {answered.sentence}")
@@ -189,11 +189,7 @@ def print_text(answered: Answered) -> None:
         _listed("in the way, all of it:", [f"{what}: {o.sentence}" for o, what in whose.items()])
     if answered.others:
         _listed("other rules that nearly decide otherwise:", [miss.sentence for miss in answered.others])
-    if answered.fix is not None:
-        bold = typer.style(command(answered.fix), bold=True)
-        _listed("fix, predicted again with it in place:", [answered.fix.sentence, bold])
-    elif explanation.prediction is Prediction.BLOCKED:
-        typer.echo("\n  no single VPC firewall rule mends this")
+    fix_text(answered.proposal, way)
     if answered.steps is not None:
         _listed("asked, in this order:", trace_lines(answered.steps) or ["no rule at all"])
     for problem in answered.firewall.problems:

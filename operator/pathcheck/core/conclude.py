@@ -62,7 +62,15 @@ def conclude(
         conditions=conditions,
         flows=counts,
         findings=tuple(
-            FindingLine(f.reason.value, f.total, f.sentence[:4096], f.rule[:512], f.near_miss[:1024], fix[:4096])
+            FindingLine(
+                f.reason.value,
+                f.total,
+                f.sentence[:4096],
+                f.rule[:512],
+                f.near_miss[:1024],
+                fix[:4096],
+                f.fix_note[:2048],
+            )
             for f, fix in zip(findings[:MAX_FINDINGS], fix_lines, strict=False)
         ),
         worst=_worst(judgements),

@@ -23,7 +23,7 @@ from pathcheck.model.checks import PathCheck
 from pathcheck.model.findings import Finding, FirewallState, Judgement, Seen
 from pathcheck.model.firewall import Explanation, Firewall
 from pathcheck.model.fixes import Fix
-from pathcheck.model.flows import Flow, Range
+from pathcheck.model.flows import Range
 from pathcheck.model.plans import Asked, Plan
 from pathcheck.model.situation import CheckDecision, FleetDecision, Snapshot, Unavailable
 from pathcheck.model.words import Evidence, Expectation, Prediction, Reason, Verdict

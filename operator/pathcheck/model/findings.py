@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from pathcheck.model.firewall import Explanation, Fix
+from pathcheck.model.firewall import Explanation
+from pathcheck.model.fixes import Fix
 from pathcheck.model.flows import Flow
 from pathcheck.model.words import ConditionStatus, Observation, Reason, Verdict
 
@@ -62,6 +63,7 @@ class Finding:
     rule: str = ""
     near_miss: str = ""
     fix: Fix | None = None
+    fix_note: str = ""
     count: int = 0
 
     @property
@@ -121,6 +123,7 @@ class FindingLine:
     rule: str = ""
     near_miss: str = ""
     fix: str = ""
+    fix_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

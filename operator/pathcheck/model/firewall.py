@@ -167,13 +167,3 @@ class Explanation:
     egress: tuple[str, ...] = ()
     ingress: tuple[str, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """A rule that, added, was seen by the evaluator to uphold every flow in `upholds` of those it was proposed for."""
-
-    project: str
-    rule: Rule
-    upholds: int
-    sentence: str = field(default="")

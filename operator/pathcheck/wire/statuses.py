@@ -45,6 +45,9 @@ class FindingLine(Wire):
         default="", max_length=1024, description="The rule that nearly decided otherwise, and why not."
     )
     fix: str = Field(default="", max_length=4096, description="A command that mends it; proven by re-evaluation.")
+    fix_note: str = Field(
+        default="", max_length=2048, description="What else the fix opens or closes; or why there is no fix."
+    )
 
 
 class WorstLine(Wire):
@@ -147,6 +150,7 @@ def status_manifest_of(check: checks.PathCheck, status: findings.Status) -> dict
                     "sentence": f.sentence,
                     "nearMiss": f.near_miss,
                     "fix": f.fix,
+                    "fixNote": f.fix_note,
                 }
                 for f in status.findings
             ],

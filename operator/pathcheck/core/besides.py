@@ -1,0 +1,259 @@
+"""What else would a change of rules do? Every flow that it flips, but for those it is made for, between all addresses it is about.
+
+Exact: `atlas` cuts addresses and ports wherever any rule tells them apart, and every piece is asked of before and of after.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import collapse_addresses, summarize_address_range
+
+from pathcheck.core.atlas import Tract, Traffic, address_of, locate, spoken, tracts, traffics, units_of
+from pathcheck.core.near_misses import listed
+from pathcheck.core.tabulate import PREDICTIONS, Table, tabulate
+from pathcheck.model.firewall import Firewall
+from pathcheck.model.flows import Flow, Range
+from pathcheck.model.rules import Rule
+from pathcheck.model.words import Direction
+
+_MOST_LINES = 8
+Set = frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Besides:
+    """Lines as `Fix` has them; `weight` is the number of address pairs times ports that are flipped."""
+
+    opens: tuple[str, ...] = ()
+    closes: tuple[str, ...] = ()
+    beyond: int = 0
+    weight: int = 0
+
+
+@dataclass(slots=True)
+class _Flips:
+    """What one direction of one network's changed rules flips: for each pair of sets of tracts, the traffic, opened or closed."""
+
+    sources: list[Tract]
+    destinations: list[Tract]
+    found: dict[tuple[bool, Set, Set], list[Traffic]]
+
+
+def besides(
+    changed: Sequence[Rule], made_for: Sequence[Flow], sources: Sequence[Range], before: Firewall, after: Firewall
+) -> Besides:
+    """`changed` are the rules that differ between `before` and `after`.
+
+    `made_for` stands for all of the ranges that its addresses are in: those delivered to their machines, or those in `sources`.
+    """
+    lines: list[tuple[int, bool, str]] = []
+    for network in sorted({rule.network for rule in changed}):
+        for direction in Direction:
+            own = [r for r in changed if r.network == network and r.direction is direction]
+            for version in (4, 6):
+                if any(_speaks(rule, version) for rule in own):
+                    flips = _flips(network, version, own, made_for, sources, before, after)
+                    lines += _lines(flips)
+    # Where both sides are changed, either may find the same flow.
+    unique = sorted(set(lines), key=lambda line: (-line[0], line[1:]))
+    shown = unique[:_MOST_LINES]
+    return Besides(
+        opens=tuple(text for _, opened, text in shown if opened),
+        closes=tuple(text for _, opened, text in shown if not opened),
+        beyond=len(unique) - len(shown),
+        weight=sum(weight for weight, _, _ in unique),
+    )
+
+
+def _speaks(rule: Rule, version: int) -> bool:
+    return any(r.version == version for r in rule.remote_ranges) or rule.any_remote or not rule.remote_ranges
+
+
+def _flips(
+    network: str,
+    version: int,
+    changed: Sequence[Rule],
+    made_for: Sequence[Flow],
+    sources: Sequence[Range],
+    before: Firewall,
+    after: Firewall,
+) -> _Flips:
+    telling = [rule for firewall in (before, after) for rule in _rules(firewall) if _overlaps(rule, changed)]
+    units = units_of(changed, version)
+    nearby = tracts(network, version, telling, [*units, *sources], before)
+    inward = changed[0].direction is Direction.INGRESS
+    local = [t for t in nearby if t.machine is not None and t.network == network and any(map(_aims_at(t), changed))]
+    remote = [t for t in nearby if any(_hears(rule, t) for rule in changed)]
+    starts, ends = (remote, local) if inward else (local, remote)
+    if not starts or not ends:
+        return _Flips(starts, ends, {})
+    wished = [f for f in made_for if f.source.address.version == version]
+    traffic = traffics(changed, telling, wished)
+    l4s = [piece.l4 for piece in traffic]
+    start_points, end_points = [t.endpoint for t in starts], [t.endpoint for t in ends]
+    old, new = (tabulate(start_points, end_points, l4s, firewall) for firewall in (before, after))
+    found: dict[tuple[bool, Set, Set], list[Traffic]] = defaultdict(list)
+    pairs = _wished(wished, traffic, nearby)
+    for k, piece in enumerate(traffic):
+        by_sources: dict[tuple[bool, Set], set[int]] = defaultdict(set)
+        for opened, froms, tos in _flipped(k, starts, ends, old, new):
+            for j in tos:
+                others = froms - _apart(starts, ends[j], froms, pairs[k])
+                if others:
+                    by_sources[opened, others].add(j)
+        for (opened, froms), members in by_sources.items():
+            found[opened, froms, frozenset(members)].append(piece)
+    return _Flips(starts, ends, found)
+
+
+def _rules(firewall: Firewall) -> Iterable[Rule]:
+    yield from firewall.rules
+    for policy in firewall.policies:
+        yield from policy.rules
+
+
+def _overlaps(rule: Rule, changed: Sequence[Rule]) -> bool:
+    if not rule.in_force:
+        return False
+    own = {entry.protocol for entry in rule.l4} or {None}
+    theirs = {entry.protocol for other in changed for entry in other.l4}
+    return None in own or None in theirs or bool(own & theirs)
+
+
+class _aims_at:  # noqa: N801 - it reads as what it says
+    """Whether a rule may be for this tract's machine."""
+
+    def __init__(self, tract: Tract) -> None:
+        self.tract = tract
+
+    def __call__(self, rule: Rule) -> bool:
+        machine = self.tract.machine
+        assert machine is not None  # asked of tracts with a machine only
+        return (
+            rule.any_target
+            or bool(rule.target_tags & machine.tags or rule.target_service_accounts & machine.service_accounts)
+            or bool(
+                rule.target_secure_tags
+                and (machine.secure_tags is None or rule.target_secure_tags & machine.secure_tags)
+            )
+        )
+
+
+def _hears(rule: Rule, tract: Tract) -> bool:
+    """Whether the rule may be about this remote tract: by range, or by some name that its machine may carry."""
+    named = rule.remote_tags or rule.remote_service_accounts or rule.remote_secure_tags or rule.remote_unsure
+    if rule.any_remote or (named and tract.machine is not None) or rule.remote_unsure:
+        return True
+    return any(tract.endpoint.address in r for r in rule.remote_ranges)
+
+
+def _flipped(
+    k: int, starts: Sequence[Tract], ends: Sequence[Tract], old: Table, new: Table
+) -> Iterable[tuple[bool, Set, list[int]]]:
+    """Whether opened, and the classes of sources and destinations between which it is so."""
+    froms, tos = _joint(old.sources, new.sources), _joint(old.destinations, new.destinations)
+    for (a, b), members in froms.items():
+        row, changed = old.cells[k][a], new.cells[k][b]
+        every = frozenset(members)
+        for (c, d), others in tos.items():
+            if row[c] != changed[d]:
+                # The table's codes go from permitted to blocked.
+                yield changed[d] < row[c], every, others
+    for i, j, l4 in old.apart:
+        if l4 == k:
+            was, becomes = (PREDICTIONS.index(table.prediction(i, j, k)) for table in (old, new))
+            if was != becomes and starts[i].machine is not ends[j].machine:
+                yield becomes < was, frozenset({i}), [j]
+
+
+def _joint(one: Sequence[int], other: Sequence[int]) -> dict[tuple[int, int], list[int]]:
+    found: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for place, key in enumerate(zip(one, other, strict=True)):
+        found[key].append(place)
+    return found
+
+
+Owner = tuple[str, Range]
+
+
+def _owner(tract: Tract) -> Owner:
+    return (tract.machine.name if tract.machine else "", tract.range)
+
+
+def _wished(
+    flows: Sequence[Flow], traffic: Sequence[Traffic], nearby: Sequence[Tract]
+) -> list[dict[Owner, set[Owner]]]:
+    """For each piece of traffic, what is wished from whom by destination."""
+    pairs: list[dict[Owner, set[Owner]]] = [defaultdict(set) for _ in traffic]
+    for flow in flows:
+        start, end = locate(flow.source.address, nearby), locate(flow.destination.address, nearby)
+        if start is None or end is None:
+            continue
+        for k, piece in enumerate(traffic):
+            if piece.holds(flow.l4):
+                pairs[k][_owner(end)].add(_owner(start))
+    return pairs
+
+
+def _apart(starts: Sequence[Tract], end: Tract, froms: Set, pairs: dict[Owner, set[Owner]]) -> Set:
+    """Sources from which it is wished, or which are on the very same machine."""
+    wished = pairs.get(_owner(end), set())
+    return frozenset(
+        i
+        for i in froms
+        if (starts[i].machine is not None and starts[i].machine is end.machine)
+        or (wished and _owner(starts[i]) in wished)
+    )
+
+
+# In words
+
+
+def _lines(flips: _Flips) -> Iterable[tuple[int, bool, str]]:
+    merged: dict[tuple[bool, Set, tuple[Traffic, ...]], set[int]] = defaultdict(set)
+    for (opened, froms, tos), traffic in flips.found.items():
+        merged[opened, tos, tuple(traffic)] |= froms
+    for (opened, tos, traffic_), froms_ in merged.items():
+        starts, ends = [flips.sources[i] for i in sorted(froms_)], [flips.destinations[j] for j in sorted(tos)]
+        weight = sum(t.size for t in starts) * sum(t.size for t in ends) * sum(p.size for p in traffic_)
+        text = f"{spoken(traffic_)} from {_places(starts, flips.sources)} to {_places(ends, flips.destinations)}"
+        yield weight, opened, text
+
+
+def _places(some: Sequence[Tract], every: Sequence[Tract]) -> str:
+    """Machines by name where all that was asked of them is meant, else by range; how many there are where it is not one."""
+    whole, own = _by_machine(every), _by_machine(some)
+    names = [name for name, held in own.items() if name and len(held) == len(whole[name]) and len(held) > 1]
+    labels = list(names)
+    for name, held in own.items():
+        if name not in names:
+            labels += _ranges(name, held, whole[name])
+    return f"{len(labels)} places: {listed(labels)}" if len(labels) > 6 else listed(labels)
+
+
+def _by_machine(of: Iterable[Tract]) -> dict[str, list[Tract]]:
+    found: dict[str, list[Tract]] = defaultdict(list)
+    for tract in of:
+        found[tract.machine.name if tract.machine else ""].append(tract)
+    return found
+
+
+def _ranges(name: str, held: Sequence[Tract], whole: Sequence[Tract]) -> Iterable[str]:
+    if not name and len(held) == len(whole) and len(held) > 1 and any(t.range.prefixlen == 0 for t in held):
+        yield "every address outside"
+        return
+    for own in (True, False):
+        for range_ in _merged([t for t in held if t.own is own]):
+            text = str(range_.network_address) if range_.num_addresses == 1 else str(range_)
+            yield f"{text} ({'' if own else 'pods of '}{name})" if name else text
+
+
+def _merged(held: Sequence[Tract]) -> Sequence[Range]:
+    """The ranges that these tracts, which are of one family, come to together."""
+    found: list[Range] = []
+    for tract in held:
+        first, version = tract.endpoint.address, tract.endpoint.address.version
+        found += summarize_address_range(first, address_of(tract.last, version))
+    return list(collapse_addresses(found))  # type: ignore[type-var]
