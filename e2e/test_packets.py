@@ -62,8 +62,7 @@ class Cloud:
         self.reader.stdin.write(json.dumps({"read": {"project": PROJECT, "instances": wanted}}) + "\n")
         self.reader.stdin.flush()
         recording: dict[str, Any] = json.loads(self.reader.stdout.readline())["recording"]
-        # The reader does not ask the two other APIs yet.
-        return recording | {key: CLOUD[key] for key in ("addressGroups", "secureTagBindings")}
+        return recording
 
     def disagreements(self) -> list[str]:
         """One line for each flow whose packet did otherwise than predicted, and for each rule that decided other packets."""
@@ -152,7 +151,7 @@ def kind(explanation: Explanation) -> str:
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """Five machines, the emulator and the reader; gone again afterwards."""
+    """Six machines, the emulator and the reader; gone again afterwards."""
     hosts = [machine.host for machine in MACHINES]
     with (
         network_of(ROUTER, hosts),

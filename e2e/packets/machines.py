@@ -91,6 +91,11 @@ MACHINES = (
         _host("peered", "172.16.0.5", "172.16.8.5", "fd21:0:0:4::"),
         *("other", ("web",), (NODE_ACCOUNT,), "172.16.8.0/24", False, EAST, (SECOND,)),
     ),
+    # Its network is peered with none: whatever its tags are, they are nobody's elsewhere.
+    Machine(
+        _host("apart", "172.17.0.5", "172.17.8.5", "fd23:0:0:6::"),
+        *("apart", (NODE_TAG,), (NODE_ACCOUNT,), "172.17.8.0/24", False, EAST, (FIRST,)),
+    ),
     # As behind a VPN: the protocols that are blocked towards external addresses are no matter here.
     Machine(_host("site", "192.168.7.10", "192.168.8.10", "fd22:0:0:5::")),
 )
@@ -127,7 +132,7 @@ _SYSTEM_POLICY = {
 CLOUD = {
     "format": "pathcheck-recording/1",
     "project": PROJECT,
-    "networks": [_network("default", "other"), _network("other", "default")],
+    "networks": [_network("default", "other"), _network("other", "default"), {"name": "apart"}],
     "instances": [machine.instance for machine in INSTANCES],
     "routes": [machine.route for machine in INSTANCES if machine.routed],
     "effectiveFirewalls": [{"network": "default", "region": EAST, "answer": {"firewallPolicys": [_SYSTEM_POLICY]}}],
@@ -141,7 +146,7 @@ CLOUD = {
 }
 VOCABULARY = Vocabulary(
     # Most machines are in the first.
-    networks=[f"global/networks/{name}" for name in ("default", "default", "default", "other")],
+    networks=[f"global/networks/{name}" for name in ("default", "default", "default", "other", "apart")],
     ranges=[
         [
             *("0.0.0.0/0", "10.0.0.0/8", "10.128.0.0/9", "10.24.0.0/14", "10.24.12.0/23", "10.24.12.40/32"),

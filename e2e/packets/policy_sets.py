@@ -81,11 +81,12 @@ def _rules(draw: st.DrawFn, vocabulary: Vocabulary, hierarchical: bool) -> Rule:
     )
     far, own = ("src", "dest") if direction == "INGRESS" else ("dest", "src")
     ways: dict[str, st.SearchStrategy[Any]] = {f"{far}IpRanges": ranges, f"{far}AddressGroups": groups}
+    combinations = [[], [*ways][:1], [*ways][1:], [*ways]]
     if direction == "INGRESS":
         ways["srcSecureTags"] = tags
-    match: Rule = {
-        way: draw(ways[way]) for way in draw(st.lists(st.sampled_from(sorted(ways)), max_size=2, unique=True))
-    }
+        # Few machines have a tag, so that more rules must speak of them.
+        combinations += [["srcSecureTags"], ["srcSecureTags"], *([way, "srcSecureTags"] for way in [*ways][:2])]
+    match: Rule = {way: draw(ways[way]) for way in draw(st.sampled_from(combinations))}
     if draw(st.sampled_from((False, False, True))):
         match[f"{own}IpRanges"] = draw(ranges)
     # Every other rule by any protocol: narrow ones seldom meet behind one another.
