@@ -1,0 +1,42 @@
+"""What hangs on a rule is what is predicted otherwise without it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+
+from pathcheck.core.impact import reliances
+from pathcheck.core.predict import predict
+from pathcheck.model.firewall import Firewall
+from pathcheck.model.flows import Flow
+from pathcheck.model.words import Prediction
+from tests.core.test_tabulate import ENDS, L4S, firewalls
+from tests.recordings import asked, entry, firewall, rule
+
+FLOW = asked("10.24.12.40@node-2", "10.24.9.31@node-1", "udp/53")
+
+
+def without(fw: Firewall, gone: str) -> Firewall:
+    """The same firewall without the rule that scripts name so."""
+    policies = tuple(replace(p, rules=tuple(r for r in p.rules if r.id != gone)) for p in fw.policies)
+    return replace(fw, rules=tuple(r for r in fw.rules if r.id != gone), policies=policies)
+
+
+@given(firewalls())
+@settings(max_examples=25, deadline=None)
+def test_impact_is_evaluation_without_the_rule(fw: Firewall) -> None:
+    """For every rule and every flow, the predictions that differ are the reliances, and no others."""
+    ids = [r.id for r in (*fw.rules, *(r for p in fw.policies for r in p.rules)) if r.id != "policies"]
+    less = {gone: without(fw, gone) for gone in ids}
+    for flow in (Flow(a, b, l4) for a in ENDS[:5:2] for b in ENDS[:6] for l4 in L4S):
+        now = predict(flow, fw).prediction
+        expected = {gone: then for gone, fewer in less.items() if (then := predict(flow, fewer).prediction) is not now}
+        assert {r.rule.id: r.without for r in reliances(flow, fw) if r.rule.id != "policies"} == expected
+
+
+def test_the_story_hangs_on_one_rule() -> None:
+    """The only rule that admits the flow; of two that tie, either may go."""
+    one = firewall(rule("a"), rule("e", denied=[entry("tcp")]))
+    assert [(r.rule.name, r.without) for r in reliances(FLOW, one)] == [("a", Prediction.BLOCKED)]
+    assert reliances(FLOW, firewall(rule("a"), rule("b"))) == ()
