@@ -19,6 +19,7 @@ from pathcheck.core.judge import judge
 from pathcheck.core.mend import MENDED, mend
 from pathcheck.core.observe import PATIENCE, observe
 from pathcheck.core.plan import plan
+from pathcheck.core.remedy import remedy
 from pathcheck.model.checks import PathCheck
 from pathcheck.model.findings import Finding, FirewallState, Judgement, Seen
 from pathcheck.model.firewall import Explanation, Firewall
@@ -81,8 +82,13 @@ def _decide_predicted(
     """The same for a check that takes the firewall's word: nothing is observed, and so nothing has to be aligned."""
     foreseen = _foresee(snapshot, check, planned)
     findings = foreseen.findings
+    if isinstance(snapshot.firewall, Firewall):
+        plans = [(other.expectation, _on_the_wire(snapshot, other)) for other in snapshot.checks.values()]
+        ranges = pod_ranges(snapshot, planned.sources)
+        findings = remedy(foreseen, check.name, planned.bundles, check.expectation, plans, ranges, snapshot.firewall)
+    lines = [spell(f.fix) if f.fix is not None else "" for f in findings]
     status, announcements = conclude(
-        check, planned, foreseen.judgements, findings, [""] * len(findings), _state(snapshot.firewall), snapshot.now
+        check, planned, foreseen.judgements, findings, lines, _state(snapshot.firewall), snapshot.now
     )
     return CheckDecision(check.name, status, findings, foreseen.judgements, announcements)
 

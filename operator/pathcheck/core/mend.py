@@ -40,7 +40,7 @@ def mend(
     amiss = {flow.source.address for flow in every}
     # Senders that get through need no rule; those of which nothing crosses the firewall today may do so tomorrow.
     sources = tuple(r for r in sources if any(a in r for a in amiss) or not any(a in r for a in fine))
-    wishes = _wishes(plans)
+    wishes = wishes_of(plans)
     proposal = Proposal()
     for flows in dict.fromkeys((tuple(every), tuple(seen))):
         proposal = propose(name, flows, expectation, sources, wishes, firewall)
@@ -49,7 +49,8 @@ def mend(
     return replace(finding, fix_note=f"no fix: {proposal.why_not}")
 
 
-def _wishes(plans: Iterable[tuple[Expectation, Plan]]) -> Wishes:
+def wishes_of(plans: Iterable[tuple[Expectation, Plan]]) -> Wishes:
+    """What these checks together want."""
     flows: dict[Expectation, list[Flow]] = {expectation: [] for expectation in Expectation}
     bundles = []
     for expectation, plan in plans:

@@ -6,7 +6,7 @@ else they change. Where none is left, the answer says why not: whose policy it i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pathcheck.core.besides import Besides, besides
@@ -16,7 +16,7 @@ from pathcheck.core.index import Index
 from pathcheck.core.near_misses import l4_of, listed, remote_of, target_of
 from pathcheck.core.predict import predict
 from pathcheck.core.tabulate import tabulate
-from pathcheck.model.firewall import Firewall
+from pathcheck.model.firewall import Explanation, Firewall
 from pathcheck.model.fixes import Change, Fix, Proposal
 from pathcheck.model.flows import Endpoint, Flow, Range
 from pathcheck.model.plans import Bundle
@@ -43,10 +43,12 @@ def propose(
     sources: Sequence[Range],
     wishes: Wishes,
     firewall: Firewall,
+    reasons: Mapping[Flow, Explanation] | None = None,
 ) -> Proposal:
     """Fixes after which all of `flows` are as expected, and none of the wishes is further from being so than before.
 
     `sources` are ranges to speak of instead of the senders' single addresses: pod ranges rather than pods. `name` is what it is for.
+    `reasons` are explanations to take for flows on every port, of which no single one can be predicted.
     An operator asks the same at every look, so the last answer for a name is kept as long as the firewall is.
     """
     asked = (tuple(flows), expectation, tuple(sources), wishes)
@@ -54,7 +56,7 @@ def propose(
     if isinstance(known, tuple) and known[0] == asked:
         kept: Proposal = known[1]
         return kept
-    proposal = _propose(name, flows, expectation, sources, wishes, firewall)
+    proposal = _propose(name, flows, expectation, sources, wishes, firewall, reasons)
     firewall.compiled["proposed", name, len(flows)] = (asked, proposal)
     return proposal
 
@@ -66,8 +68,10 @@ def _propose(
     sources: Sequence[Range],
     wishes: Wishes,
     firewall: Firewall,
+    reasons: Mapping[Flow, Explanation] | None = None,
 ) -> Proposal:
-    explained = [(flow, predict(flow, firewall)) for flow in dict.fromkeys(flows)]
+    reasons = reasons or {}
+    explained = [(flow, reasons.get(flow) or predict(flow, firewall)) for flow in dict.fromkeys(flows)]
     unlike = [(flow, e) for flow, e in explained if e.prediction is not _WISHED[expectation]]
     hopeless = _hopeless(unlike, expectation, firewall)
     if hopeless or not unlike:
