@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from e2e.lab import cgroups
 from e2e.lab.errors import LabError
 from e2e.lab.places import REPOSITORY, State, write_json
-from e2e.lab.seed import recording
+from e2e.lab.seed import ELSEWHERE, recording
 from e2e.lab.topology import (
     API_PORT,
     INTERFACE_PREFIX,
@@ -96,7 +96,7 @@ def start(state: State, topology: Topology) -> None:
     if not way_in.is_on():
         way_in.start(state)
     if not compute.is_on():
-        write_json(state.seed, recording(topology))
+        write_json(state.seed, recording(topology) | ELSEWHERE)
         compute.start(state)
 
 

@@ -44,6 +44,11 @@ RULES: tuple[tuple[str, int, str, tuple[tuple[str, tuple[str, ...]], ...]], ...]
         tuple((protocol, ()) for protocol in ("udp", "icmp", "esp", "ah", "sctp", "tcp")),
     ),
 )
+# What firewall policies may speak of, for the tests that make some; the story's network has none.
+ELSEWHERE: dict[str, object] = {
+    "addressGroups": {"quarantine": ["10.24.13.0/24"]},
+    "secureTagBindings": {"node-1": ["tagValues/7"]},
+}
 
 
 def recording(topology: Topology) -> dict[str, object]:

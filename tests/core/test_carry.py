@@ -219,7 +219,7 @@ def test_neither_program_nor_route() -> None:
     )
     assert kind(Shown(), routes=[], unavailable={"routes": "403"}) == (
         Kind.UNKNOWN,
-        "no program that carries packets is known here, and the routes, which would tell, could not be read",
+        "no program that carries packets is known here, and the routes, which would tell, could not be read: 403",
     )
 
 

@@ -63,9 +63,10 @@ def _by_routes(shown: Shown, nodes: Iterable[Node], firewall: Firewall) -> Datap
     if covered:
         return Datapath(Kind.NATIVE, evidence=f"other nodes' pod ranges are delivered to their machines{also}")
     if firewall.routes is None:
+        unread = f"could not be read{also}{firewall.unread('routes')}"
         return Datapath(
             Kind.UNKNOWN,
-            why=f"no program that carries packets is known here, and the routes, which would tell, could not be read{also}",
+            why=f"no program that carries packets is known here, and the routes, which would tell, {unread}",
         )
     return Datapath(
         Kind.UNKNOWN,

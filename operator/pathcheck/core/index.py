@@ -41,9 +41,13 @@ class Carries(NamedTuple):
 
 
 class Index:
-    """All rules of one scope, `rules[i]` being bit i. Disabled rules are in it, for hints: intersect with `in_force`."""
+    """All rules of one scope, `rules[i]` being bit i. Disabled rules are in it, for hints: intersect with `in_force`.
 
-    def __init__(self, runs: Iterable[tuple[Rule, ...]]) -> None:
+    `tags_unread` ends a sentence about secure tags that nobody knows, with why.
+    """
+
+    def __init__(self, runs: Iterable[tuple[Rule, ...]], tags_unread: str = "") -> None:
+        self.tags_unread = tags_unread
         self.rules: tuple[Rule, ...] = tuple(rule for run in runs for rule in run)
         self.everything = (1 << len(self.rules)) - 1
         self.in_force = self._where(lambda r: r.in_force)
@@ -232,7 +236,9 @@ def index_of(firewall: Firewall, network: str, region: str, direction: Direction
     key = (network, region, direction)
     known = firewall.compiled.get(key)
     if known is None:
-        known = firewall.compiled[key] = Index(firewall.runs(network, region, direction))
+        known = firewall.compiled[key] = Index(
+            firewall.runs(network, region, direction), firewall.unread("secureTagBindings")
+        )
     assert isinstance(known, Index)
     return known
 

@@ -65,7 +65,7 @@ def walk(index: Index, direction: Direction, found: Matches) -> Answer:
             some_ports |= low
             left ^= low
         elif not low & found.sure:
-            return _undecided(rule, low, _why_unsure(rule), low - 1 & ~skipped, handed_on)
+            return _undecided(rule, low, _why_unsure(rule, index), low - 1 & ~skipped, handed_on)
         elif rule.action is Action.GOTO_NEXT:
             handed_on.append(rule)
             behind = index.run_of[place] & ~(low - 1) & ~low
@@ -129,13 +129,13 @@ def spoken_of(rule: Rule) -> str:
     return f"rule {rule.priority} of {rule.stage.title} {rule.display or rule.policy}"
 
 
-def _why_unsure(rule: Rule) -> str:
+def _why_unsure(rule: Rule, index: Index) -> str:
     return (
         rule.cannot_tell
         or rule.condition
         or rule.remote_unsure
         or rule.local_unsure
-        or "whether its secure tags hold for these addresses is not known"
+        or f"whether its secure tags hold for these addresses is not known{index.tags_unread}"
     )
 
 

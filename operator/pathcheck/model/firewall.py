@@ -75,6 +75,10 @@ class Firewall:
         """The rule that scripts name so (`Rule.id`)."""
         return self._rules.get(id_)
 
+    def unread(self, key: str) -> str:
+        """`: ` and why this key of the recording could not be read, to end a sentence about what that leaves open; else nothing."""
+        return next((f": {p.why.removeprefix('could not be read: ')}" for p in self.problems if p.where == key), "")
+
     def runs(self, network: str, region: str, direction: Direction) -> tuple[Run, ...]:
         """All rules of this network, region and direction in the order in which they are asked, disabled ones included."""
         vpc = [r for r in self.rules if r.direction is direction and r.network in ("", network)]
@@ -84,16 +88,16 @@ class Firewall:
             if policy.network in ("", network) and policy.region in ("", region):
                 rules = sorted((r for r in policy.rules if r.direction is direction), key=_asked_before)
                 if before_classic is None and policy.stage in (Stage.GLOBAL, Stage.REGIONAL):
-                    rules = [_unplaced(r, network) for r in rules]
+                    rules = [_unplaced(r, network, self.unread("networks")) for r in rules]
                 staged.append((_place(policy.stage, before_classic), tuple(rules)))
         return tuple(run for _, run in sorted(staged, key=lambda found: found[0]) if run)
 
 
-def _unplaced(rule: Rule, network: str) -> Rule:
+def _unplaced(rule: Rule, network: str, unread: str) -> Rule:
     """A rule whose match can be judged, but not its place. Handing on comes to the same in either place."""
     if rule.action is Action.GOTO_NEXT:
         return rule
-    why = f"whether network {network} asks it before or after its VPC rules is not known"
+    why = f"whether network {network} asks it before or after its VPC rules is not known{unread}"
     return replace(rule, condition=rule.condition or why)
 
 
