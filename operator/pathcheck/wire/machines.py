@@ -1,6 +1,7 @@
 """Compute instances, with their secure tags and what is delivered to them by alias ranges and static routes → `Instance`.
 
-An instance that cannot be read is left out and is a `Problem`; a flow from or to it is then undetermined.
+An instance that cannot be read is a `Problem`. If its name can, it stays as a machine without interfaces: what it sends and receives is
+undetermined, and so is what a namesake does, unless the address tells the two apart.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def _instance(
             raise Unreadable("canIpForward: must be true or false")
     except ValueError as why:
         problems.append(Problem(name, f"{why}; what it sends and receives is undetermined"))
-        return None
+        return Instance(name, zone, ())
     return Instance(
         name=name,
         zone=zone,
