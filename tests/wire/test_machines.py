@@ -70,7 +70,7 @@ def test_wrong_bindings_are_a_problem(bindings: Any, problem: Problem) -> None:
 
 
 def test_a_flag_that_is_none() -> None:
-    """The machine is left out, and it is said why."""
+    """Nothing but its name is left of the machine, and it is said why."""
     fw = firewall(instances=[machine("m", "10.0.0.1", canIpForward="yes")])
     why = "canIpForward: must be true or false; what it sends and receives is undetermined"
     assert (fw.instances, fw.problems) == ((Instance("m", "us-east1-b", ()),), (Problem("m", why),))
