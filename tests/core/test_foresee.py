@@ -179,7 +179,7 @@ def test_what_is_parted_too_finely_is_said_to_be_so() -> None:
 
 
 @given(firewalls())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_each_pair_is_counted_as_its_worst_flow(read: Firewall) -> None:
     """Verdicts by kinds are what every address and port of every pair comes to, one by one."""
     traffic = (L4(6, 3), L4(6, 5), L4(50))

@@ -217,7 +217,7 @@ def holds(part: Part, flow: Flow) -> bool:
 
 
 @given(firewalls())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_proof_is_what_asking_every_flow_comes_to(read: Firewall) -> None:
     """Each of some 600 flows lies in exactly one part, and is predicted as that part says, by the same rules."""
     sources, destinations = [SPANS[0], SPANS[1], OUTSIDE], [*SPANS]
@@ -229,7 +229,7 @@ def test_a_proof_is_what_asking_every_flow_comes_to(read: Firewall) -> None:
 
 
 @given(firewalls(), st.integers(0, 2))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_a_disabled_rule_parts_nothing(read: Firewall, which: int) -> None:
     """It behaves as if it did not exist, and the proof has no more parts for it."""
     off = replace(read, rules=tuple(replace(r, disabled=True) if i == which else r for i, r in enumerate(read.rules)))

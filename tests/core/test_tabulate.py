@@ -87,7 +87,7 @@ def firewalls(draw: st.DrawFn) -> Firewall:
 
 
 @given(firewalls())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_every_cell_is_what_is_predicted_of_its_flow(fw: Firewall) -> None:
     """Classes, sides and the flows that are apart together leave nothing out."""
     table = tabulate(ENDS, ENDS, L4S, fw)

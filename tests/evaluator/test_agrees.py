@@ -16,7 +16,7 @@ from tests.evaluator.strategies import Json, examples, recordings, several_flows
 COMPARED = ("id", "prediction", "decidedBy", "egressDecidedBy", "ingressDecidedBy")
 
 
-@examples(120)
+@examples(40)
 @given(recordings(), several_flows)
 def test_the_product_agrees_with_the_reference(recording: Json, flows: list[Json]) -> None:
     """The same prediction, by the same rules, on both sides."""

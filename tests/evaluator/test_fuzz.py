@@ -76,7 +76,7 @@ def assert_nothing_is_decided_otherwise(before: Json, after: Json, flows: list[J
         assert not otherwise
 
 
-@examples(60)
+@examples(20)
 @given(recordings(), several_flows, anything, st.text(max_size=6), st.data())
 def test_no_json_crashes_the_parser(
     recording: Json, flows: list[Json], value: Any, key: str, data: st.DataObject
@@ -94,7 +94,7 @@ def test_no_json_crashes_the_parser(
         predictions(broken, flows)
 
 
-@examples(150)
+@examples(50)
 @given(recordings(), several_flows, JUNK, st.data())
 def test_junk_in_any_place_decides_nothing(recording: Json, flows: list[Json], junk: Any, data: st.DataObject) -> None:
     """Every prediction stays as it was, or becomes undetermined: never another one."""
@@ -118,7 +118,7 @@ def rule_places(recording: Json) -> list[tuple[Path, str]]:
     return found
 
 
-@examples(100)
+@examples(33)
 @given(recordings(), several_flows, JUNK, st.data())
 def test_a_malformed_rule_is_a_problem_that_names_it(
     recording: Json, flows: list[Json], junk: Any, data: st.DataObject
@@ -135,7 +135,7 @@ def test_a_malformed_rule_is_a_problem_that_names_it(
     assert_nothing_is_decided_otherwise(recording, broken, flows)
 
 
-@examples(60)
+@examples(20)
 @given(recordings(), several_flows, st.data())
 def test_a_rule_without_what_it_needs_decides_nothing(recording: Json, flows: list[Json], data: st.DataObject) -> None:
     """Without its name, network, action, priority or match a rule is a problem, and nothing is decided by what is left of it."""

@@ -51,7 +51,7 @@ def changed(recording: Json, change: Callable[[Json], Any]) -> Json:
     return copy
 
 
-@examples(40)
+@examples(13)
 @given(recordings(), several_flows)
 def test_a_disabled_rule_changes_nothing(recording: Json, flows: list[Json]) -> None:
     """With its disabled rules or without them a cloud decides the same."""
@@ -64,7 +64,7 @@ def test_a_disabled_rule_changes_nothing(recording: Json, flows: list[Json]) -> 
     assert decided(changed(recording, drop), flows) == decided(recording, flows)
 
 
-@examples(40)
+@examples(13)
 @given(recordings(), several_flows, st.randoms(use_true_random=False))
 def test_the_order_of_lists_changes_nothing(recording: Json, flows: list[Json], random: Any) -> None:
     """Rules, machines, networks and routes come in any order; only hierarchical policies mean theirs."""
@@ -84,7 +84,7 @@ def test_the_order_of_lists_changes_nothing(recording: Json, flows: list[Json], 
     assert decided(changed(recording, shuffle), flows) == decided(recording, flows)
 
 
-@examples(40)
+@examples(13)
 @given(recordings(), several_flows, st.integers(0, 1), st.booleans())
 def test_at_one_priority_a_deny_is_asked_first(
     recording: Json, flows: list[Json], which: int, named_first: bool
@@ -103,7 +103,7 @@ def test_at_one_priority_a_deny_is_asked_first(
             assert decided(more, [flow]) == [(prediction, names)]
 
 
-@examples(40)
+@examples(13)
 @given(recordings(), several_flows, vpc_rules("late"))
 def test_a_rule_asked_later_never_changes_what_is_decided(recording: Json, flows: list[Json], late: Json) -> None:
     """A VPC rule behind the VPC rules that decided, on the side that decided, is not asked."""
@@ -117,7 +117,7 @@ def test_a_rule_asked_later_never_changes_what_is_decided(recording: Json, flows
             assert decided(more, [flow]) == [(prediction, names)]
 
 
-@examples(40)
+@examples(13)
 @given(recordings(), several_flows, policy_rules(2147483647))
 def test_a_policys_later_rule_never_changes_what_that_policy_decided(
     recording: Json, flows: list[Json], late: Json
@@ -136,7 +136,7 @@ def test_a_policys_later_rule_never_changes_what_that_policy_decided(
         assert after[side] == before[side]
 
 
-@examples(40)
+@examples(13)
 @given(recordings(), several_flows, st.data())
 def test_an_unknown_key_permits_nothing(recording: Json, flows: list[Json], data: st.DataObject) -> None:
     """A rule that gets a key nobody knows leaves every prediction as it was, or undetermined."""
@@ -156,7 +156,7 @@ def test_an_unknown_key_permits_nothing(recording: Json, flows: list[Json], data
     assert all(new in (old, "undetermined") for old, new in zip(before, after, strict=True)), (before, after)
 
 
-@examples(40)
+@examples(13)
 @given(recordings(), several_flows, st.sampled_from(sorted(EMPTY)))
 def test_a_permission_taken_away_permits_nothing(recording: Json, flows: list[Json], unread: str) -> None:
     """Where a list can no longer be read, every prediction is as it was, or undetermined."""
