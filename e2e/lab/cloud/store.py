@@ -107,8 +107,8 @@ def new_id() -> str:
 
 
 def new_fingerprint() -> str:
-    """What a resource's state is known by until its next change: bytes as base64."""
-    return base64.b64encode(secrets.token_bytes(8)).decode()
+    """What a resource's state is known by until its next change: bytes in base64's URL-safe letters, as gcloud decodes them."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(8)).decode()
 
 
 def timestamp() -> str:
