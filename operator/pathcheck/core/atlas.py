@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import collapse_addresses, ip_address, ip_network
 from itertools import pairwise
 
 from pathcheck.model.firewall import Firewall
@@ -101,8 +101,9 @@ def tracts(
 
 
 def units_of(rules: Iterable[Rule], version: int) -> list[Range]:
-    """The addresses outside that these rules are about."""
-    return [r for rule in rules for r in rule.remote_ranges or (_FAMILIES[version],) if r.version == version]
+    """The addresses that these rules are about, whoever has them."""
+    ranges = [r for rule in rules for r in rule.remote_ranges or (_FAMILIES[version],) if r.version == version]
+    return list(collapse_addresses(ranges))  # type: ignore[type-var]
 
 
 def locate(address: Address, ordered: Sequence[Tract]) -> Tract | None:

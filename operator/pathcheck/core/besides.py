@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import collapse_addresses, summarize_address_range
+from ipaddress import collapse_addresses, ip_network, summarize_address_range
 
 from pathcheck.core.atlas import Tract, Traffic, address_of, locate, spoken, tracts, traffics, units_of
 from pathcheck.core.near_misses import listed
 from pathcheck.core.tabulate import PREDICTIONS, Table, tabulate
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.flows import Flow, Range
-from pathcheck.model.rules import Rule
+from pathcheck.model.rules import L4Match, Rule
 from pathcheck.model.words import Direction
 
 _MOST_LINES = 8
+_MOST_LEFT_OUT = 4
 Set = frozenset[int]
 
 
@@ -48,22 +49,21 @@ def besides(
 
     `made_for` stands for all of the ranges that its addresses are in: those delivered to their machines, or those in `sources`.
     """
-    lines: list[tuple[int, bool, str]] = []
+    found: list[_Line] = []
     for network in sorted({rule.network for rule in changed}):
         for direction in Direction:
             own = [r for r in changed if r.network == network and r.direction is direction]
             for version in (4, 6):
                 if any(_speaks(rule, version) for rule in own):
-                    flips = _flips(network, version, own, made_for, sources, before, after)
-                    lines += _lines(flips)
+                    found += _lines(_flips(network, version, own, made_for, sources, before, after))
     # Where both sides are changed, either may find the same flow.
-    unique = sorted(set(lines), key=lambda line: (-line[0], line[1:]))
-    shown = unique[:_MOST_LINES]
+    found.sort(key=lambda line: (-line.weight, line.starts[0].first, line.ends[0].first))
+    shown = list(dict.fromkeys((line.opened, str(line)) for line in found[:_MOST_LINES]))
     return Besides(
-        opens=tuple(text for _, opened, text in shown if opened),
-        closes=tuple(text for _, opened, text in shown if not opened),
-        beyond=len(unique) - len(shown),
-        weight=sum(weight for weight, _, _ in unique),
+        opens=tuple(text for opened, text in shown if opened),
+        closes=tuple(text for opened, text in shown if not opened),
+        beyond=max(len(found) - _MOST_LINES, 0),
+        weight=sum(line.weight for line in found),
     )
 
 
@@ -82,7 +82,9 @@ def _flips(
 ) -> _Flips:
     telling = [rule for firewall in (before, after) for rule in _rules(firewall) if _overlaps(rule, changed)]
     units = units_of(changed, version)
-    nearby = tracts(network, version, telling, [*units, *sources], before)
+    outside = {end.address for flow in made_for for end in (flow.source, flow.destination) if end.instance is None}
+    alone = [ip_network(a) for a in outside if not any(a in r for r in sources)]
+    nearby = tracts(network, version, telling, [*units, *sources, *alone], before)
     inward = changed[0].direction is Direction.INGRESS
     local = [t for t in nearby if t.machine is not None and t.network == network and any(map(_aims_at(t), changed))]
     remote = [t for t in nearby if any(_hears(rule, t) for rule in changed)]
@@ -100,7 +102,7 @@ def _flips(
         by_sources: dict[tuple[bool, Set], set[int]] = defaultdict(set)
         for opened, froms, tos in _flipped(k, starts, ends, old, new):
             for j in tos:
-                others = froms - _apart(starts, ends[j], froms, pairs[k])
+                others = _others(starts, ends[j], froms, pairs[k])
                 if others:
                     by_sources[opened, others].add(j)
         for (opened, froms), members in by_sources.items():
@@ -115,11 +117,19 @@ def _rules(firewall: Firewall) -> Iterable[Rule]:
 
 
 def _overlaps(rule: Rule, changed: Sequence[Rule]) -> bool:
+    """Whether it can tell apart any packets that the changed rules are about, by protocol and port."""
     if not rule.in_force:
         return False
-    own = {entry.protocol for entry in rule.l4} or {None}
-    theirs = {entry.protocol for other in changed for entry in other.l4}
-    return None in own or None in theirs or bool(own & theirs)
+    theirs = [entry for other in changed for entry in other.l4]
+    return not rule.l4 or any(_alike(mine, their) for mine in rule.l4 for their in theirs)
+
+
+def _alike(one: L4Match, other: L4Match) -> bool:
+    if None in (one.protocol, other.protocol) or one.protocol != other.protocol:
+        return None in (one.protocol, other.protocol)
+    if not one.ports or not other.ports:
+        return True
+    return any(p.first <= q.last and q.first <= p.last for p in one.ports for q in other.ports)
 
 
 class _aims_at:  # noqa: N801 - it reads as what it says
@@ -197,29 +207,54 @@ def _wished(
     return pairs
 
 
-def _apart(starts: Sequence[Tract], end: Tract, froms: Set, pairs: dict[Owner, set[Owner]]) -> Set:
-    """Sources from which it is wished, or which are on the very same machine."""
-    wished = pairs.get(_owner(end), set())
-    return frozenset(
-        i
-        for i in froms
-        if (starts[i].machine is not None and starts[i].machine is end.machine)
-        or (wished and _owner(starts[i]) in wished)
+def _others(starts: Sequence[Tract], end: Tract, froms: Set, pairs: dict[Owner, set[Owner]]) -> Set:
+    """Sources from which it is not wished. One on the very same machine is never asked about, and parts no line from another."""
+    wished = pairs.get(_owner(end))
+    others = frozenset(i for i in froms if _owner(starts[i]) not in wished) if wished else froms
+    return (
+        others
+        if any(starts[i].machine is None or starts[i].machine is not end.machine for i in others)
+        else frozenset()
     )
 
 
 # In words
 
 
-def _lines(flips: _Flips) -> Iterable[tuple[int, bool, str]]:
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One line of a fix; hundreds may be found, and few are shown, so the words are made last."""
+
+    opened: bool
+    starts: tuple[Tract, ...]
+    ends: tuple[Tract, ...]
+    traffic: tuple[Traffic, ...]
+    flips: _Flips
+
+    @property
+    def weight(self) -> int:
+        """Address pairs times ports."""
+        return sum(t.size for t in self.starts) * sum(t.size for t in self.ends) * sum(t.size for t in self.traffic)
+
+    def __str__(self) -> str:
+        start, end = _places(self.starts, self.flips.sources), _places(self.ends, self.flips.destinations)
+        return f"{spoken(self.traffic)} from {start} to {end}"
+
+
+def _lines(flips: _Flips) -> Iterable[_Line]:
     merged: dict[tuple[bool, Set, tuple[Traffic, ...]], set[int]] = defaultdict(set)
     for (opened, froms, tos), traffic in flips.found.items():
         merged[opened, tos, tuple(traffic)] |= froms
     for (opened, tos, traffic_), froms_ in merged.items():
         starts, ends = [flips.sources[i] for i in sorted(froms_)], [flips.destinations[j] for j in sorted(tos)]
-        weight = sum(t.size for t in starts) * sum(t.size for t in ends) * sum(p.size for p in traffic_)
-        text = f"{spoken(traffic_)} from {_places(starts, flips.sources)} to {_places(ends, flips.destinations)}"
-        yield weight, opened, text
+        yield _Line(opened, _elsewhere(starts, ends), _elsewhere(ends, starts), traffic_, flips)
+
+
+def _elsewhere(some: Sequence[Tract], others: Sequence[Tract]) -> tuple[Tract, ...]:
+    """Without what is on the others' one machine, if they are on one."""
+    machines = {t.machine.name if t.machine else "" for t in others}
+    (only,) = machines if len(machines) == 1 else ("",)
+    return tuple(t for t in some if t.machine is None or t.machine.name != only)
 
 
 def _places(some: Sequence[Tract], every: Sequence[Tract]) -> str:
@@ -241,9 +276,11 @@ def _by_machine(of: Iterable[Tract]) -> dict[str, list[Tract]]:
 
 
 def _ranges(name: str, held: Sequence[Tract], whole: Sequence[Tract]) -> Iterable[str]:
-    if not name and len(held) == len(whole) and len(held) > 1 and any(t.range.prefixlen == 0 for t in held):
-        yield "every address outside"
-        return
+    if not name and len(whole) > 1 and any(t.range.prefixlen == 0 for t in held):
+        missing = _merged([t for t in whole if t not in set(held)])
+        if len(missing) < _MOST_LEFT_OUT:
+            yield f"every address outside{' but ' if missing else ''}{' and '.join(map(str, missing))}"
+            return
     for own in (True, False):
         for range_ in _merged([t for t in held if t.own is own]):
             text = str(range_.network_address) if range_.num_addresses == 1 else str(range_)
