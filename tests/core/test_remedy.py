@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pathcheck.core.foresee import foresee
 from pathcheck.core.propose import changed
-from pathcheck.core.remedy import remedy
+from pathcheck.core.remedy import MOST_MACHINES, remedy
 from pathcheck.model.findings import Finding
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.flows import L4
@@ -60,6 +61,17 @@ def test_no_fix_opens_what_another_check_wants_shut() -> None:
     (finding,) = remedied(SIX, Expectation.REACHABLE, story("outage"), shut)
     assert finding.fix is None
     assert finding.fix_note.startswith("no fix: every change that would do breaks what a check wants isolated")
+
+
+def test_among_very_many_machines_no_fix_is_worked_out() -> None:
+    """It would keep every other check waiting; the finding says so."""
+    read = story("outage")
+    more = tuple(replace(read.instances[0], name=f"other-{i}", interfaces=()) for i in range(MOST_MACHINES))
+    (finding,) = remedied(SIX, Expectation.REACHABLE, replace(read, instances=(*read.instances, *more)))
+    assert (finding.fix, finding.fix_note) == (
+        None,
+        "no fix: what else it would open is not worked out among more than 100 machines",
+    )
 
 
 def test_what_is_as_expected_needs_nothing() -> None:

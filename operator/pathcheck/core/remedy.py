@@ -14,6 +14,9 @@ from pathcheck.model.flows import Range
 from pathcheck.model.plans import Bundle, Plan
 from pathcheck.model.words import Expectation, Verdict
 
+# What else a fix opens is asked of every two machines, on the operator's only thread.
+MOST_MACHINES = 100
+
 
 def remedy(
     foreseen: Foreseen,
@@ -28,6 +31,9 @@ def remedy(
     first = next((f for f in foreseen.findings if f.verdict is Verdict.VIOLATED), None)
     if first is None:
         return foreseen.findings
+    if len(firewall.instances) > MOST_MACHINES:
+        many = f"no fix: what else it would open is not worked out among more than {MOST_MACHINES} machines"
+        return tuple(replace(f, fix_note=many) if f is first else f for f in foreseen.findings)
     # A flow on every port may come to different things; here it is what the worst of them comes to.
     reasons = {
         flow: j.explanation for j in foreseen.judgements if j.verdict is Verdict.VIOLATED for flow in j.at_firewall
