@@ -132,6 +132,41 @@ def prove(
     raise typer.Exit(code)
 
 
+@app.command(short_help="What would this change of the firewall do to my PathChecks?")
+def plan(
+    recording: Annotated[Path, typer.Option(metavar="FILE", help="What the Compute API answered, before the change.")],
+    manifests: Annotated[
+        list[Path], typer.Option("--filename", "-f", metavar="FILE|DIR", help="PathCheck manifests; repeat at will.")
+    ],
+    changed: Annotated[Path | None, typer.Option(metavar="FILE", help="The recording after the change.")] = None,
+    delete: Annotated[
+        list[str] | None, typer.Option(metavar="RULE", help="NAME, or policy:POLICY/PRIORITY; repeat at will.")
+    ] = None,
+    add: Annotated[Path | None, typer.Option(metavar="FILE", help="New firewall rules as the API spells them.")] = None,
+    cluster: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="kubectl get nodes,services,endpointslices -A -o json; else the machines."),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="End with 3 where something cannot be told.")] = False,
+    output: Annotated[Output, typer.Option("--output", "-o", help="For people or for scripts.")] = Output.TEXT,
+) -> None:
+    """Judge PathCheck manifests before and after a change of the firewall, offline, and say what flips and why.
+
+    Exit codes: 0 nothing flips to violated, 1 something does, 2 something cannot be read, 3 with --strict: cannot tell.
+    """
+    from pathcheck.cli.predict import BadInput
+    from pathcheck.cli.whatif import Asked, tell
+
+    try:
+        asked = Asked(recording, manifests, cluster, changed, delete or (), add)
+        code = tell(asked, output is Output.JSON, strict)
+    except BadInput as error:
+        for line in error.args:
+            typer.echo(f"pathcheck plan: {line}", err=True)
+        raise typer.Exit(2) from None
+    raise typer.Exit(code)
+
+
 def run() -> None:
     """The entry point."""
     sys.exit(app())

@@ -1,0 +1,188 @@
+"""The offline what-if: what a change of the firewall does to the PathChecks in files, for people, for scripts, for CI."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from pathcheck.cli.manifests import read_checks, read_cluster
+from pathcheck.cli.predict import BadInput
+from pathcheck.core.whatif import Weighed, weigh, without
+from pathcheck.model.findings import Finding
+from pathcheck.model.firewall import Firewall
+from pathcheck.model.words import Verdict
+from pathcheck.wire.compute import NotARecording
+from pathcheck.wire.firewall_rules import firewall_of
+
+_COLOURS = {Verdict.UPHELD: "green", Verdict.VIOLATED: "red", Verdict.UNKNOWN: "yellow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The command line. Exactly one of `changed`, `deleted` and `added` says what changes."""
+
+    recording: Path
+    manifests: Sequence[Path]
+    cluster: Path | None = None
+    changed: Path | None = None
+    deleted: Sequence[str] = ()
+    added: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Every check, weighed; what of the change could not be understood; and how many manifests were of other kinds."""
+
+    weighed: tuple[Weighed, ...]
+    cannot_tell: tuple[str, ...]
+    others: int
+    problems: tuple[str, ...]
+
+    def code(self, strict: bool) -> int:
+        """What the command ends with."""
+        if any(w.worse for w in self.weighed):
+            return 1
+        unknown = self.cannot_tell or any(w.after.verdict is Verdict.UNKNOWN for w in self.weighed)
+        return 3 if strict and unknown else 0
+
+
+def tell(asked: Asked, as_json: bool, strict: bool) -> int:
+    """Prints the answer and returns the exit code.
+
+    Raises BadInput.
+    """
+    answered = answer(asked)
+    if as_json:
+        typer.echo(json.dumps(as_object(answered), indent=2, ensure_ascii=False))
+    else:
+        print_text(answered)
+    return answered.code(strict)
+
+
+def answer(asked: Asked) -> Answer:
+    """Every check before and after.
+
+    Raises BadInput.
+    """
+    ways = {
+        "--changed": asked.changed,
+        "--delete": asked.deleted,
+        "--add": asked.added,
+    }
+    given = [option for option, value in ways.items() if value]
+    if len(given) != 1:
+        raise BadInput(f"exactly one of {', '.join(ways)} says what changes; given: {', '.join(given) or 'none'}")
+    manifests = read_checks(asked.manifests)
+    raw = read_json("--recording", asked.recording)
+    before = _firewall("--recording", asked.recording, raw)
+    after, cannot_tell = _after(asked, raw, before)
+    known = read_cluster(asked.cluster, before)
+    weighed = tuple(weigh(check, known, before, after) for check in manifests.checks)
+    problems = dict.fromkeys(str(p) for p in (*before.problems, *after.problems))
+    return Answer(weighed, cannot_tell, manifests.others, tuple(problems))
+
+
+def _after(asked: Asked, raw: Mapping[str, object], before: Firewall) -> tuple[Firewall, tuple[str, ...]]:
+    """The firewall after the change, and what of the change is not understood."""
+    if asked.changed is not None:
+        return _firewall("--changed", asked.changed, read_json("--changed", asked.changed)), ()
+    if asked.deleted:
+        return without(before, frozenset(_named(text, before) for text in asked.deleted)), ()
+    assert asked.added is not None
+    added = read_json("--add", asked.added, (dict, list))
+    new = added if isinstance(added, list) else [added]
+    old = raw.get("firewalls")
+    changed = {**raw, "firewalls": [*(old if isinstance(old, list) else []), *new]}
+    return _firewall("--add", asked.added, changed), ()
+
+
+def _named(text: str, firewall: Firewall) -> str:
+    """`firewall:NAME`, NAME or `policy:P/PRIORITY` → the rule's id."""
+    for id_ in (text, f"firewall:{text}"):
+        if firewall.rule(id_) is not None and (":" in id_):
+            return id_
+    known = sorted(r.id for r in (*firewall.rules, *(r for p in firewall.policies for r in p.rules)) if ":" in r.id)
+    raise BadInput(f"--delete: the recording has no rule {text!r}; it has {', '.join(known[:5]) or 'none'}")
+
+
+def read_json(option: str, path: Path, kinds: tuple[type, ...] = (dict,)) -> Any:
+    """The JSON in this file.
+
+    Raises BadInput.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"{option}: {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{option}: {path} is not JSON: {error}") from None
+    if not isinstance(found, kinds):
+        raise BadInput(f"{option}: {path} is not a JSON object{' or list' if list in kinds else ''}")
+    return found
+
+
+def _firewall(option: str, path: Path, raw: Mapping[str, object]) -> Firewall:
+    try:
+        return firewall_of(raw)
+    except NotARecording as error:
+        raise BadInput(f"{option}: {path}: {error}") from error
+
+
+def as_object(answered: Answer) -> dict[str, object]:
+    """Names and values for scripts; docs/plan.md promises them."""
+    return {
+        "checks": [
+            {
+                "name": w.check.name,
+                "severity": w.check.severity,
+                "before": w.before.verdict,
+                "after": w.after.verdict,
+                "flips": w.flips,
+                "worse": w.worse,
+                "findings": [_finding(f) for f in w.told],
+            }
+            for w in answered.weighed
+        ],
+        "cannotTell": [*answered.cannot_tell],
+        "otherKinds": answered.others,
+        "problems": [*answered.problems],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    return {
+        "reason": finding.reason,
+        "verdict": finding.verdict,
+        "flows": finding.total,
+        "rule": finding.rule,
+        "sentence": finding.sentence,
+    }
+
+
+def print_text(answered: Answer) -> None:
+    """For a terminal: what flips first, then how many stay as they are."""
+    for w in answered.weighed:
+        if not w.flips:
+            continue
+        verdict = w.after.verdict
+        change = "violated, now in more" if w.before.verdict is verdict else f"{w.before.verdict} → {verdict}"
+        glyph = typer.style(verdict.glyph, fg=_COLOURS[verdict], bold=True)
+        typer.echo(f"{glyph} {typer.style(w.check.name, bold=True)}  {change}")
+        for finding in w.told:
+            typer.echo(f"  {finding.sentence}")
+    for why in answered.cannot_tell:
+        typer.echo(typer.style(f"? cannot tell: {why}", fg="yellow"))
+    stay = Counter(w.after.verdict for w in answered.weighed if not w.flips)
+    counted = [f"{stay[verdict]} {verdict}" for verdict in Verdict if stay[verdict]]
+    flips = sum(w.flips for w in answered.weighed)
+    others = f"; {answered.others} resources of other kinds passed over" if answered.others else ""
+    rest = f", unchanged: {', '.join(counted)}" if counted else ""
+    typer.echo(f"{len(answered.weighed)} PathChecks: {flips} {'flips' if flips == 1 else 'flip'}{rest}{others}")
+    for problem in answered.problems:
+        typer.secho(f"  could not be read: {problem}", fg="yellow")

@@ -1,0 +1,183 @@
+"""What does a change of the firewall do to the checks? Each is judged before and after, by prediction alone, and what flips is told.
+
+Which flows there are is settled once, by the nodes as they are before: a change that takes a node's route or machine away must not
+take the question away with it. Flows are compared one for each piece that neither firewall parts, so that a check that was violated
+already is still seen to get worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pathcheck.core.cases import TooManyKindsError
+from pathcheck.core.datapath import datapath_of
+from pathcheck.core.foresee import MOST_KINDS, Foreseen, foresee, samples, unread
+from pathcheck.core.judge import accept
+from pathcheck.core.predict import predict
+from pathcheck.core.route import route_troubles
+from pathcheck.core.spread import spread
+from pathcheck.model.checks import NodeChoice, PathCheck, ServiceChoice
+from pathcheck.model.cluster import Backend, Node, Service
+from pathcheck.model.datapath import Shown
+from pathcheck.model.findings import Finding
+from pathcheck.model.firewall import Firewall, Obstacle, Problem
+from pathcheck.model.flows import Endpoint, Flow
+from pathcheck.model.plans import Bundle, Objection, Plan
+from pathcheck.model.proofs import Span
+from pathcheck.model.words import Expectation, Reason, Verdict
+
+_WORST_FIRST = (Verdict.VIOLATED, Verdict.UNKNOWN, Verdict.UPHELD)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the cluster. `services` is None, and `labelled` False, where only the machines are known."""
+
+    nodes: Mapping[str, Node]
+    services: Mapping[tuple[str, str], Service] | None = None
+    backends: Mapping[tuple[str, str], tuple[Backend, ...]] | None = None
+    labelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a check comes to under one firewall, and why, worst first."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A check before and after. `told` are the findings of what is no longer as it was; none of a check that stays as it is.
+
+    `worse`: flows flip to violated, also of a check that was violated already.
+    """
+
+    check: PathCheck
+    before: Outlook
+    after: Outlook
+    worse: bool
+    told: tuple[Finding, ...]
+
+    @property
+    def flips(self) -> bool:
+        """Whether there is anything to tell."""
+        return self.worse or self.before.verdict is not self.after.verdict
+
+
+def weigh(check: PathCheck, known: Known, before: Firewall, after: Firewall) -> Weighed:
+    """One check under both firewalls. Total: what cannot be told is unknown, with the reason among the findings."""
+    planned = plan_of(check, known)
+    hidden = datapath_of(Shown(), known.nodes, before).hides_pods
+    then, now = (_outlook(check, planned, firewall, hidden) for firewall in (before, after))
+    causes = set() if hidden else set(_flipped(check, planned.bundles, before, after))
+    stuck = {f.sentence for f in then.findings if f.reason in _OF_ROUTES}
+    told = tuple(f for f in now.findings if f.rule in causes or (f.reason in _OF_ROUTES and f.sentence not in stuck))
+    worse = any(f.verdict is Verdict.VIOLATED for f in told)
+    if then.verdict is not now.verdict and not told:
+        told = now.findings
+    return Weighed(check, then, now, worse or _fell(then, now), told)
+
+
+def _fell(then: Outlook, now: Outlook) -> bool:
+    return now.verdict is Verdict.VIOLATED and then.verdict is not Verdict.VIOLATED
+
+
+def plan_of(check: PathCheck, known: Known) -> Plan:
+    """The check's flows; what only a cluster could tell is an objection where there is none."""
+    missing = []
+    for choice, field in ((check.source, "spec.from.nodes"), (check.to, "spec.to.nodes")):
+        by_label = isinstance(choice, NodeChoice) and bool(choice.match_labels or choice.match_expressions)
+        if by_label and not known.labelled:
+            problem = Problem(f"{field}.selector", "a recording does not show the labels of nodes; say --cluster FILE")
+            missing.append(Objection(Reason.NO_NODES_SELECTED, problem))
+    if isinstance(check.to, ServiceChoice) and known.services is None:
+        problem = Problem("spec.to.service", "a recording does not show Services; say --cluster FILE")
+        missing.append(Objection(Reason.SERVICE_NOT_FOUND, problem))
+    if missing:
+        return Plan(objections=tuple(missing))
+    return spread(check, known.nodes, known.services or {}, known.backends or {})
+
+
+def _outlook(check: PathCheck, planned: Plan, firewall: Firewall, hidden: str) -> Outlook:
+    foreseen: Foreseen = (
+        unread(planned.bundles, hidden, pending=False)
+        if hidden
+        else foresee(planned.bundles, check.expectation, firewall)
+    )
+    objected = [Finding(o.reason, Verdict.UNKNOWN, (), str(o.problem)) for o in planned.objections]
+    routed = [] if hidden or check.expectation is Expectation.ISOLATED else _routed(planned.bundles, firewall)
+    verdicts = {j.verdict for j in foreseen.judgements} | {f.verdict for f in (*objected, *routed)}
+    worst = next((verdict for verdict in _WORST_FIRST if verdict in verdicts), Verdict.UNKNOWN)
+    findings = sorted((*foreseen.findings, *routed, *objected), key=lambda f: _WORST_FIRST.index(f.verdict))
+    return Outlook(worst, tuple(findings))
+
+
+_OF_ROUTES = frozenset(
+    [
+        Reason.NO_ROUTE_TO_POD_RANGE,
+        Reason.ROUTE_BLACKHOLED,
+        Reason.ROUTE_SHADOWED,
+        Reason.ROUTE_NEXT_HOP_NOT_FORWARDING,
+    ]
+)
+
+
+def _routed(bundles: Sequence[Bundle], firewall: Firewall) -> list[Finding]:
+    """A finding for every route in trouble: what no route delivers dies, whatever the firewall permits."""
+    found: dict[tuple[str, str], tuple[Obstacle, list[Flow]]] = {}
+    for bundle in bundles:
+        ranges = [r for span in (*bundle.sources, *bundle.destinations) for r in span.ranges]
+        for flow in _one_to_each(bundle):
+            for obstacle in route_troubles(flow, firewall, ranges):
+                # There for one flow is back for another.
+                found.setdefault((obstacle.name, obstacle.sentence), (obstacle, []))[1].append(flow)
+    return [
+        Finding(o.reason or Reason.NO_ROUTE_TO_POD_RANGE, Verdict.VIOLATED, tuple(flows), o.sentence, o.name)
+        for o, flows in found.values()
+    ]
+
+
+def _one_to_each(bundle: Bundle) -> Iterator[Flow]:
+    """A flow to every destination and one from every source: each way is there and back."""
+    for here, there in ((bundle.sources, bundle.destinations), (bundle.destinations, bundle.sources)):
+        for span in there:
+            other = next((s for s in here if s.identity != span.identity), None)
+            if other is not None:
+                ends = (other, span) if here is bundle.sources else (span, other)
+                yield Flow(_end(ends[0]), _end(ends[1]), bundle.traffic[0])
+
+
+def _end(span: Span) -> Endpoint:
+    return Endpoint(span.ranges[0].network_address, span.name, instance=span.instance)
+
+
+def _flipped(check: PathCheck, bundles: Sequence[Bundle], before: Firewall, after: Firewall) -> Iterator[str]:
+    """The deciders of flows that come to another verdict."""
+    for flow in _pieces(bundles, before, after):
+        then, now = predict(flow, before), predict(flow, after)
+        if accept(check.expectation, then.prediction)[0] is not accept(check.expectation, now.prediction)[0]:
+            yield ", ".join(now.decided_by)
+
+
+def _pieces(bundles: Sequence[Bundle], before: Firewall, after: Firewall) -> Iterator[Flow]:
+    """One flow for every piece that neither firewall's rules part."""
+    for one, other in ((before, after), (after, before)):
+        rules, policies = set(one.rules), set(one.policies)
+        both = replace(
+            one,
+            rules=(*one.rules, *(r for r in other.rules if r not in rules)),
+            policies=(*one.policies, *(p for p in other.policies if p not in policies)),
+        )
+        try:
+            yield from samples(bundles, both, MOST_KINDS)
+        except TooManyKindsError:
+            return  # the outlook says so
+
+
+def without(firewall: Firewall, ids: frozenset[str]) -> Firewall:
+    """The same firewall without the rules that scripts name so."""
+    policies = tuple(replace(p, rules=tuple(r for r in p.rules if r.id not in ids)) for p in firewall.policies)
+    return replace(firewall, rules=tuple(r for r in firewall.rules if r.id not in ids), policies=policies)
