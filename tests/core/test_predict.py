@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -444,6 +445,14 @@ def test_what_was_worked_out_is_not_taken_over_by_a_changed_copy() -> None:
     flow, before = asked(POD, POD_1, "udp/53"), firewall()
     assert predict(flow, before) is predict(flow, before)
     assert predict(flow, replace(before, rules=firewall(rule("a")).rules)).decided_by == ("firewall:a",)
+
+
+def test_what_was_worked_out_stays_when_the_same_is_read_again() -> None:
+    """A reading that changes nothing costs no evaluation."""
+    flow, before = asked(POD, POD_1, "udp/53"), firewall(rule("a"))
+    known = predict(flow, before)
+    again = before.read_again(datetime(2026, 11, 24, tzinfo=UTC))
+    assert (predict(flow, again) is known, again.last_read) == (True, datetime(2026, 11, 24, tzinfo=UTC))
 
 
 @given(rule_lists)

@@ -12,7 +12,7 @@ import typer
 from pathcheck.cli.explained import as_fields, glyph_of
 from pathcheck.cli.predict import BadInput, read
 from pathcheck.cli.spans import spans_of, traffic_of
-from pathcheck.core.cases import WORST_FIRST
+from pathcheck.core.cases import WORST_FIRST, TooManyKindsError
 from pathcheck.core.phrase import describe
 from pathcheck.core.ports import spoken
 from pathcheck.core.prove import prove
@@ -70,11 +70,14 @@ def tell(recording: Path, source: str, destination: str, traffic: Sequence[str],
 def answer(firewall: Firewall, source: str, destination: str, traffic: Sequence[str]) -> Answer:
     """The proof of one question.
 
-    Raises BadInput.
+    Raises BadInput, also for a question that is too large.
     """
     senders, receivers = spans_of("--from", source, firewall), spans_of("--to", destination, firewall)
     asked = traffic_of(traffic)
-    proof = prove(senders, receivers, asked, firewall)
+    try:
+        proof = prove(senders, receivers, asked, firewall)
+    except TooManyKindsError as error:
+        raise BadInput(f"--from, --to: {error}; ask for less at once") from error
     if not proof.pairs:
         raise BadInput("--from, --to: are on one machine, and packets on one machine meet no firewall")
     if not proof.parts:

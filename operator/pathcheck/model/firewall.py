@@ -63,6 +63,13 @@ class Firewall:
         object.__setattr__(self, "_networks", {network.name: network for network in self.networks})
         object.__setattr__(self, "_rules", {rule.id: rule for rule in rules})
 
+    def read_again(self, moment: datetime) -> Firewall:
+        """The same content, as the cloud answered it once more at this moment, with all that was worked out of it."""
+        again = replace(self, last_read=moment)
+        again.predicted.update(self.predicted)
+        again.compiled.update(self.compiled)
+        return again
+
     def machines(self, name: str) -> tuple[Instance, ...]:
         """The instances of this name: none if the recording has none, several only in different zones."""
         return self._machines.get(name, ())

@@ -258,7 +258,7 @@ class Recordings:
         same = isinstance(before, Firewall) and before.revision == read.revision
         if isinstance(before, Firewall) and same:
             # The noun that was translated first stays: equal content, and whoever holds it need not look again.
-            self.current = replace(before, last_read=began)
+            self.current = before.read_again(began)
         else:
             self.current = replace(read, first_read=began, last_read=began)
             problems = [str(p) for p in read.problems]
