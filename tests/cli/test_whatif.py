@@ -101,6 +101,45 @@ def test_what_changes_nothing_is_no_failure(tmp_path: Path) -> None:
         )
 
 
+def terraform(path: Path, actions: list[str], rule: dict[str, Any], unknown: dict[str, Any]) -> Path:
+    """A plan of one firewall rule, by hand after https://developer.hashicorp.com/terraform/internals/json-format."""
+    gone = actions == ["delete"]
+    change = {
+        "actions": actions,
+        "before": rule if gone else None,
+        "after": None if gone else rule,
+        "after_unknown": unknown,
+    }
+    changes = [{"address": "google_compute_firewall.it", "type": "google_compute_firewall", "change": change}]
+    return saved(path, {"format_version": "1.2", "resource_changes": changes})
+
+
+@pytest.mark.parametrize(
+    ("actions", "rule", "unknown", "code"),
+    [
+        (["delete"], {"name": GKE_ALL}, {}, 1),
+        (
+            ["create"],
+            {"name": "new", "network": "default", "direction": "INGRESS", "deny": [{"protocol": "gre"}]},
+            {},
+            0,
+        ),
+        (["create"], {"name": "new", "network": "default", "deny": [{"protocol": "udp"}]}, {"source_ranges": True}, 3),
+    ],
+)
+def test_a_terraform_plan(
+    actions: list[str], rule: dict[str, Any], unknown: dict[str, Any], code: int, tmp_path: Path
+) -> None:
+    """Deleting the rule fails, an unrelated one does not, and what is known after apply cannot be told."""
+    path = terraform(
+        tmp_path / "plan.json", actions, rule | ({} if actions == ["delete"] else {"priority": 900}), unknown
+    )
+    words = ("--recording", STORY / "before.json", "-f", COVERAGE, "--terraform", path, "--strict")
+    got, out, err = planned(*words)
+    assert (got, err) == (code, "")
+    assert ("known after apply" in out) == bool(unknown)
+
+
 def test_what_was_violated_can_get_worse(tmp_path: Path, checks: Path) -> None:
     """Of a check that is violated already, the flows that flip are told, and those that are as before are not."""
     checks.write_text(manifest("both", "{protocol: UDP, port: 53}, {protocol: TCP, port: 22}"))
@@ -184,10 +223,10 @@ def test_what_only_a_cluster_tells(tmp_path: Path, checks: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ((), "exactly one of --changed, --delete, --add says what changes; given: none"),
+        ((), "exactly one of --terraform, --changed, --delete, --add says what changes; given: none"),
         (
             ("--delete", "a", "--add", "b"),
-            "exactly one of --changed, --delete, --add says what changes; given: --delete, --add",
+            "exactly one of --terraform, --changed, --delete, --add says what changes; given: --delete, --add",
         ),
         (("--delete", "nobody"), "--delete: the recording has no rule 'nobody'; it has firewall:dns"),
         (("--delete", "policies"), "--delete: the recording has no rule 'policies'; it has firewall:dns"),

@@ -138,6 +138,7 @@ def plan(
     manifests: Annotated[
         list[Path], typer.Option("--filename", "-f", metavar="FILE|DIR", help="PathCheck manifests; repeat at will.")
     ],
+    terraform: Annotated[Path | None, typer.Option(metavar="FILE", help="What terraform show -json prints.")] = None,
     changed: Annotated[Path | None, typer.Option(metavar="FILE", help="The recording after the change.")] = None,
     delete: Annotated[
         list[str] | None, typer.Option(metavar="RULE", help="NAME, or policy:POLICY/PRIORITY; repeat at will.")
@@ -158,7 +159,7 @@ def plan(
     from pathcheck.cli.whatif import Asked, tell
 
     try:
-        asked = Asked(recording, manifests, cluster, changed, delete or (), add)
+        asked = Asked(recording, manifests, cluster, terraform, changed, delete or (), add)
         code = tell(asked, output is Output.JSON, strict)
     except BadInput as error:
         for line in error.args:

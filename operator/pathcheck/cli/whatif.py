@@ -19,17 +19,19 @@ from pathcheck.model.firewall import Firewall
 from pathcheck.model.words import Verdict
 from pathcheck.wire.compute import NotARecording
 from pathcheck.wire.firewall_rules import firewall_of
+from pathcheck.wire.terraform_plan import NotAPlan, changed
 
 _COLOURS = {Verdict.UPHELD: "green", Verdict.VIOLATED: "red", Verdict.UNKNOWN: "yellow"}
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The command line. Exactly one of `changed`, `deleted` and `added` says what changes."""
+    """The command line. Exactly one of `terraform`, `changed`, `deleted` and `added` says what changes."""
 
     recording: Path
     manifests: Sequence[Path]
     cluster: Path | None = None
+    terraform: Path | None = None
     changed: Path | None = None
     deleted: Sequence[str] = ()
     added: Path | None = None
@@ -71,6 +73,7 @@ def answer(asked: Asked) -> Answer:
     Raises BadInput.
     """
     ways = {
+        "--terraform": asked.terraform,
         "--changed": asked.changed,
         "--delete": asked.deleted,
         "--add": asked.added,
@@ -90,6 +93,12 @@ def answer(asked: Asked) -> Answer:
 
 def _after(asked: Asked, raw: Mapping[str, object], before: Firewall) -> tuple[Firewall, tuple[str, ...]]:
     """The firewall after the change, and what of the change is not understood."""
+    if asked.terraform is not None:
+        try:
+            applied, cannot_tell = changed(raw, read_json("--terraform", asked.terraform))
+        except NotAPlan as error:
+            raise BadInput(f"--terraform: {asked.terraform}: {error}") from error
+        return _firewall("--terraform", asked.terraform, applied), cannot_tell
     if asked.changed is not None:
         return _firewall("--changed", asked.changed, read_json("--changed", asked.changed)), ()
     if asked.deleted:
@@ -98,8 +107,8 @@ def _after(asked: Asked, raw: Mapping[str, object], before: Firewall) -> tuple[F
     added = read_json("--add", asked.added, (dict, list))
     new = added if isinstance(added, list) else [added]
     old = raw.get("firewalls")
-    changed = {**raw, "firewalls": [*(old if isinstance(old, list) else []), *new]}
-    return _firewall("--add", asked.added, changed), ()
+    more = {**raw, "firewalls": [*(old if isinstance(old, list) else []), *new]}
+    return _firewall("--add", asked.added, more), ()
 
 
 def _named(text: str, firewall: Firewall) -> str:

@@ -24,7 +24,10 @@ class Fields:
         self.troubles: list[str] = [] if troubles is None else troubles
 
     def trouble(self, key: str, why: str) -> None:
-        """This field cannot be read."""
+        """This field cannot be read; where it says itself why nobody knows it, that is the reason."""
+        value = self.raw.get(key)
+        if isinstance(value, Mapping) and value.keys() == {"unavailable"}:
+            why = shown(value["unavailable"])
         self.troubles.append(f"{self.path}{key}: {why}")
 
     def within(self, key: str) -> Fields:
