@@ -12,7 +12,7 @@ from ipaddress import collapse_addresses, ip_network, summarize_address_range
 
 from pathcheck.core.atlas import Tract, Traffic, address_of, locate, spoken, tracts, traffics, units_of
 from pathcheck.core.near_misses import listed
-from pathcheck.core.tabulate import PREDICTIONS, Table, tabulate
+from pathcheck.core.tabulate import Table, tabulate
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.flows import Flow, Range
 from pathcheck.model.rules import L4Match, Rule
@@ -171,11 +171,10 @@ def _flipped(
             if row[c] != changed[d]:
                 # The table's codes go from permitted to blocked.
                 yield changed[d] < row[c], every, others
-    for i, j, l4 in old.apart:
-        if l4 == k:
-            was, becomes = (PREDICTIONS.index(table.prediction(i, j, k)) for table in (old, new))
-            if was != becomes and starts[i].machine is not ends[j].machine:
-                yield becomes < was, frozenset({i}), [j]
+    for (i, j), was in old.apart[k].items():
+        becomes = new.apart[k][i, j]
+        if was != becomes and starts[i].machine is not ends[j].machine:
+            yield becomes < was, frozenset({i}), [j]
 
 
 def _joint(one: Sequence[int], other: Sequence[int]) -> dict[tuple[int, int], list[int]]:

@@ -27,16 +27,16 @@ Scope = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`cells[l4][source class][destination class]`, and the few flows that are not as their classes are (`apart`)."""
+    """`cells[l4][source class][destination class]`, and for each l4 the few flows that are not as their classes are (`apart`)."""
 
     sources: tuple[int, ...]
     destinations: tuple[int, ...]
     cells: tuple[tuple[bytes, ...], ...]
-    apart: dict[tuple[int, int, int], int]
+    apart: tuple[dict[tuple[int, int], int], ...]
 
     def prediction(self, source: int, destination: int, l4: int) -> Prediction:
         """Of one flow, by the places of its parts in what was asked."""
-        code = self.apart.get((source, destination, l4))
+        code = self.apart[l4].get((source, destination))
         if code is None:
             code = self.cells[l4][self.sources[source]][self.destinations[destination]]
         return PREDICTIONS[code]
@@ -46,9 +46,8 @@ class Table:
         # Spread once for each class of sources: sources of one class differ in the flows that are apart only.
         spread: dict[int, bytes] = {}
         apart: dict[int, list[tuple[int, int]]] = {}
-        for (source, destination, which), code in self.apart.items():
-            if which == l4:
-                apart.setdefault(source, []).append((destination, code))
+        for (source, destination), code in self.apart[l4].items():
+            apart.setdefault(source, []).append((destination, code))
         for source, own in enumerate(self.sources):
             known = spread.get(own)
             if known is None:
@@ -80,11 +79,14 @@ def tabulate(
     starts, start_classes = _classes(sources, senders, Direction.EGRESS, in_scopes, firewall)
     ends, end_classes = _classes(destinations, receivers, Direction.INGRESS, out_scopes, firewall)
     cells = tuple(_cells(l4, start_classes, end_classes, out_scopes, in_scopes, firewall) for l4 in l4s)
-    apart = {
-        (i, j, k): _CODES[predict(Flow(sources[i], destinations[j], l4), firewall).prediction]
-        for i, j in _apart(sources, destinations, senders, receivers)
-        for k, l4 in enumerate(l4s)
-    }
+    odd = list(_apart(sources, destinations, senders, receivers))
+    inside = {(i, j): _PERMITTED for i, j in odd if _within_a_machine(sources[i], senders[i], receivers[j])}
+    others = [pair for pair in odd if pair not in inside]
+    apart = tuple(
+        inside
+        | {(i, j): _CODES[predict(Flow(sources[i], destinations[j], l4), firewall).prediction] for i, j in others}
+        for l4 in l4s
+    )
     return Table(starts, ends, cells, apart)
 
 
@@ -196,6 +198,12 @@ def _codes(
             found = matches(index, target, near, far, traffic)
             codes.append(_CODES[walk(index, direction, found).prediction])
     return codes
+
+
+def _within_a_machine(source: Endpoint, sender: Place | Nowhere | None, receiver: Place | Nowhere | None) -> bool:
+    """Packets that surely stay there, whatever they carry."""
+    here = isinstance(sender, Place) and isinstance(receiver, Place) and sender.instance == receiver.instance
+    return here and source.instance is not None
 
 
 def _apart(
