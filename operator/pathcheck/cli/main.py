@@ -168,6 +168,33 @@ def plan(
     raise typer.Exit(code)
 
 
+@app.command(short_help="What hangs on which rule?")
+def impact(
+    recording: Annotated[Path, typer.Option(metavar="FILE", help="What the Compute API answered, as JSON.")],
+    manifests: Annotated[
+        list[Path], typer.Option("--filename", "-f", metavar="FILE|DIR", help="PathCheck manifests; repeat at will.")
+    ],
+    cluster: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="kubectl get nodes,services,endpointslices -A -o json; else the machines."),
+    ] = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="For people or for scripts.")] = Output.TEXT,
+) -> None:
+    """List the rules by the flows of PathCheck manifests that would be violated if the rule were deleted or disabled, offline.
+
+    Exit codes: 0 answered, 2 something cannot be read.
+    """
+    from pathcheck.cli.impact import tell
+    from pathcheck.cli.predict import BadInput
+
+    try:
+        tell(recording, manifests, cluster, output is Output.JSON)
+    except BadInput as error:
+        for line in error.args:
+            typer.echo(f"pathcheck impact: {line}", err=True)
+        raise typer.Exit(2) from None
+
+
 def run() -> None:
     """The entry point."""
     sys.exit(app())

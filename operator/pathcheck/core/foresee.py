@@ -92,9 +92,17 @@ def samples(bundles: Sequence[Bundle], firewall: Firewall, most: int = 1_000_000
 
     Raises TooManyKindsError for more than `most` pairs of kinds.
     """
+    return (piece.example for _, piece in pieces(bundles, firewall, most))
+
+
+def pieces(bundles: Sequence[Bundle], firewall: Firewall, most: int = 1_000_000) -> Iterator[tuple[Case, Piecemeal]]:
+    """Every piece of these bundles that comes to the same, with the case it is of.
+
+    Raises TooManyKindsError for more than `most` pairs of kinds.
+    """
     for bundle in bundles:
         for case in cases(bundle.sources, bundle.destinations, _matches(bundle.traffic), firewall, most):
-            yield from (piece.example for piece in case.pieces)
+            yield from ((case, piece) for piece in case.pieces)
 
 
 @dataclass(slots=True)
