@@ -111,7 +111,7 @@ def test_a_route_is_deleted() -> None:
 
 def test_what_decides_and_is_not_understood_is_said() -> None:
     """A policy's rule could hide a block; a disk could not."""
-    kind = "google_compute_network_firewall_policy_rule"
+    kind = "google_compute_network_firewall_policy_association"
     _, untold = changed(recording(), plan(kind, ["create"], None, {"priority": 1}))
     assert untold == (f"{kind}.it: {kind} decides about packets and is not understood here",)
     assert changed(recording(), plan("google_compute_disk", ["create"], None, {"name": "d"})) == (recording(), ())
@@ -136,3 +136,46 @@ def test_what_is_no_plan(planned: Raw, line: str) -> None:
     with pytest.raises(NotAPlan) as caught:
         changed(recording(), planned)
     assert str(caught.value) == line
+
+
+POLICY: Raw = {"name": "guard", "type": "NETWORK", "rules": []}
+DENY: Raw = {
+    "firewall_policy": "guard",
+    "priority": 10,
+    "action": "deny",
+    "direction": "INGRESS",
+    "disabled": False,
+    "match": [{"src_ip_ranges": ["10.24.0.0/14"], "layer4_configs": [{"ip_protocol": "udp", "ports": None}]}],
+}
+KIND = "google_compute_network_firewall_policy_rule"
+
+
+def test_a_rule_of_a_policy() -> None:
+    """It comes into the policy that is recorded, and goes; of one that is not recorded nobody can tell."""
+    before = recording(OWN, policies=[POLICY], order="BEFORE_CLASSIC_FIREWALL")
+    made = plan(KIND, ["create"], None, DENY, {"id": True})
+    assert predicted(before, made) == (Prediction.BLOCKED, ())
+    gone, _ = changed(changed(before, made)[0], plan(KIND, ["delete"], DENY, None))
+    assert gone == before
+    other = plan(KIND, ["create"], None, DENY | {"firewall_policy": "other"})
+    assert predicted(before, other)[1] == (
+        f"{KIND}.it: its firewall policy, or its place in it, is not in the recording",
+    )
+
+
+def test_a_rule_of_a_policy_that_is_not_known_yet() -> None:
+    """Its ranges stand open, so that nobody can judge it."""
+    before = recording(OWN, policies=[POLICY], order="BEFORE_CLASSIC_FIREWALL")
+    match = {"layer4_configs": [{"ip_protocol": "udp"}]}
+    made = plan(KIND, ["create"], None, DENY | {"match": [match]}, {"match": [{"src_ip_ranges": [True]}]})
+    explained = predict(FLOW, firewall_of(changed(before, made)[0]))
+    assert explained.decided_by == ("undecided:policy:guard/10",)
+    assert explained.why.endswith("match.srcIpRanges: known after apply")
+
+
+def test_junk_is_no_plan() -> None:
+    """A list where a resource is expected."""
+    junk = plan(FIREWALL, ["delete"], DNS, None)
+    junk["resource_changes"][0]["change"]["before"] = [1]
+    with pytest.raises(NotAPlan, match="google_compute_firewall.it: this, or what it changes"):
+        changed(recording(OWN), junk)

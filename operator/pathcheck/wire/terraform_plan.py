@@ -116,7 +116,10 @@ def changed(recording: Mapping[str, object], plan: Mapping[str, object]) -> tupl
         actions = set(change["actions"]) - {"no-op", "read"}
         if not actions or each.get("mode") == "data":
             continue
-        why = _applied(kind, change, configured.get(_bare(address)), after)
+        try:
+            why = _applied(kind, change, configured.get(_bare(address)), after)
+        except (AttributeError, KeyError, TypeError):
+            raise NotAPlan(f"{address}: this, or what it changes in the recording, is not made of objects") from None
         if why:
             untold.append(f"{address}: {why}")
     return after, tuple(untold)
@@ -211,11 +214,75 @@ def _network(before: Raw | None, now: Raw | None, after: Raw) -> str:
     return ""
 
 
+_POLICY_RULES = {
+    "google_compute_firewall_policy_rule": "HIERARCHY",
+    "google_compute_network_firewall_policy_rule": "NETWORK",
+    "google_compute_region_network_firewall_policy_rule": "NETWORK_REGIONAL",
+}
+# The provider's older name for what the API calls a network type.
+_SCOPES = {"src_network_scope": "srcNetworkType", "dest_network_scope": "destNetworkType"}
+_OF_RULE = ("priority", "action", "direction", "disabled", "target_service_accounts", "target_resources", "target_type")
+
+
+def _policy_rule(type_: str) -> Callable[[Raw | None, Raw | None, Raw], str]:
+    """A rule of a policy that applies to recorded machines: in every answer that shows the policy."""
+
+    def apply(before: Raw | None, now: Raw | None, after: Raw) -> str:
+        values = [thing for thing in (before, now) if thing is not None]
+        policies = {last_part(thing.get("firewall_policy")) for thing in values}
+        regions = {last_part(thing.get("region")) for thing in values}
+        shown_in = [
+            policy
+            for entry in after.get("effectiveFirewalls") or []
+            if type_ != "NETWORK_REGIONAL" or last_part(entry.get("region")) in regions
+            for policy in (entry.get("answer") or {}).get("firewallPolicys") or []
+            if policy.get("type") == type_ and policy.get("name") in policies
+        ]
+        if not shown_in or len(policies) > 1 or any(thing.get("priority") == UNKNOWN for thing in values):
+            return "its firewall policy, or its place in it, is not in the recording"
+        gone = {thing.get("priority") for thing in values}
+        for policy in shown_in:
+            policy["rules"] = [r for r in policy.get("rules") or [] if r.get("priority") not in gone]
+            if now is not None:
+                policy["rules"].append(_rule(now))
+        return ""
+
+    return apply
+
+
+def _rule(values: Raw) -> Raw:
+    named = {_camel(key): values[key] for key in _OF_RULE if values.get(key) is not None}
+    known = {*_OF_RULE, *_SILENT, "match", "target_secure_tags", "firewall_policy", "region", "rule_name"}
+    known |= {"rule_tuple_count", "security_profile_group", "tls_inspect"}
+    odd = {key: value for key, value in values.items() if key not in known and value not in (None, [], "", False)}
+    match = values.get("match")
+    block = match[0] if isinstance(match, list) and match else match
+    if isinstance(block, dict) and block != UNKNOWN:
+        block = {_SCOPES.get(k, _camel(k)): _deeper(k, v) for k, v in block.items() if v not in (None, "", [])}
+    tags = values.get("target_secure_tags")
+    return {**named, **odd, "match": block, **({"targetSecureTags": _deeper("tags", tags)} if tags else {})}
+
+
+def _deeper(key: str, value: Any) -> Any:
+    """Blocks within: protocols with ports, and secure tags, whose state is the API's to say."""
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        return value
+    if key == "layer4_configs":
+        return [{_camel(k): v for k, v in each.items() if v is not None} for each in value]
+    return [{k: v for k, v in each.items() if v not in (None, "", UNKNOWN) or k == "name"} for each in value]
+
+
+def _camel(key: str) -> str:
+    first, *rest = key.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
 _KINDS: dict[str, Callable[[Raw | None, Raw | None, Raw], str]] = {
     "google_compute_firewall": _firewall,
     "google_compute_route": _route,
     "google_compute_instance": _instance,
     "google_compute_network": _network,
+    **{kind: _policy_rule(type_) for kind, type_ in _POLICY_RULES.items()},
 }
 
 
