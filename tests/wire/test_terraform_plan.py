@@ -177,5 +177,5 @@ def test_junk_is_no_plan() -> None:
     """A list where a resource is expected."""
     junk = plan(FIREWALL, ["delete"], DNS, None)
     junk["resource_changes"][0]["change"]["before"] = [1]
-    with pytest.raises(NotAPlan, match="google_compute_firewall.it: this, or what it changes"):
+    with pytest.raises(NotAPlan, match=r"google_compute_firewall\.it: this, or what it changes"):
         changed(recording(OWN), junk)
