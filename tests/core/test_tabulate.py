@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -103,3 +104,12 @@ def test_endpoints_that_no_rule_tells_apart_are_one_class() -> None:
     pods = [asked(f"10.24.12.{i}@node-2", "10.24.9.31", "udp/53").source for i in range(1, 200)]
     table = tabulate(pods, ENDS[2:3], L4S, firewall(rule("a", sourceRanges=["10.24.12.0/24"])))
     assert (set(table.sources), len(table.cells[0])) == ({0}, 1)
+
+
+@pytest.mark.parametrize(("sources", "destinations"), [(ENDS, []), ([], ENDS), ([], [])])
+def test_where_one_side_has_nobody_there_are_rows_without_cells(
+    sources: list[Endpoint], destinations: list[Endpoint]
+) -> None:
+    """A check may choose nodes that are gone: still one row for each source."""
+    table = tabulate(sources, destinations, L4S, firewall(rule("a")))
+    assert [list(table.rows(k)) for k in range(len(L4S))] == [[bytearray() for _ in sources] for _ in L4S]

@@ -2,7 +2,8 @@
 
 A new rule stands where it is asked before what is in the way, on the side where it is in the way: its ranges are those that the cloud
 delivers to the other ends' machines, its target is a name that all local machines have. Flows of different sides, networks, families
-or policies need one rule each.
+or policies need one rule each. Longer than 200 lines because a new rule is one thought: where, for whom, what and under which name
+hang on each other, and each part is a few lines.
 """
 
 from __future__ import annotations

@@ -128,7 +128,8 @@ def _cells(
     """One row a class of sources. Either side is worked out once for each different pair of what it is asked by."""
     out = _half(l4, starts, ends, out_scopes, Direction.EGRESS, firewall)
     into = _half(l4, ends, starts, in_scopes, Direction.INGRESS, firewall)
-    columns = list(zip(*into, strict=True)) if into else []
+    # Without ends there is nothing to turn round, but every source still has its row.
+    columns = list(zip(*into, strict=True)) if into else [()] * len(starts)
     undetermined = _CODES[Prediction.UNDETERMINED]
     rows = []
     for start, leaving, arriving in zip(starts, out, columns, strict=True):
