@@ -19,8 +19,9 @@ TROUBLES: dict[str, tuple[dict[str, Any], str]] = {
     "it answers 500": ({"answer": 500}, "the Compute API does not answer"),
     "too many requests": ({"answer": 429}, ""),
     "a permission was taken away": (
-        {"answer": 403, "permission": "compute.firewalls.list"},
-        "(missing permission compute.firewalls.list)",
+        # Without the rules' own list they are read from the effective firewalls; nothing stands in for the machines.
+        {"answer": 403, "permission": "compute.instances.list"},
+        "Required 'compute.instances.list' permission",
     ),
 }
 

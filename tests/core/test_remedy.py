@@ -70,7 +70,7 @@ def test_among_very_many_machines_no_fix_is_worked_out() -> None:
     (finding,) = remedied(SIX, Expectation.REACHABLE, replace(read, instances=(*read.instances, *more)))
     assert (finding.fix, finding.fix_note) == (
         None,
-        "no fix: what else it would open is not worked out among more than 100 machines",
+        "no fix: what else it would open is not worked out among more than 300 machines",
     )
 
 

@@ -86,7 +86,7 @@ class Row:
         return self.said.format(
             where=f"tcp/{check.port} from {_RANGES[check.source]} to {_RANGES['node-1']}",
             rule=f"rule {check.rule} of global network firewall policy {POLICY}",
-            refused=f"{denied} (missing permission {first})",
+            refused=denied,
         )
 
 

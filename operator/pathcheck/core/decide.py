@@ -172,7 +172,9 @@ def _state(firewall: Firewall | Unavailable) -> FirewallState | None:
 
 
 def _said(unavailable: Unavailable) -> str:
-    permission = f" (missing permission {unavailable.forbidden})" if unavailable.forbidden else ""
+    # Google's own sentence mostly names it.
+    unsaid = unavailable.forbidden and unavailable.forbidden not in unavailable.why
+    permission = f" (missing permission {unavailable.forbidden})" if unsaid else ""
     # Since when, not for how long: a sentence that changes with every look would be written again with every look.
     since = f", since {unavailable.since:%H:%M:%S} UTC" if unavailable.since is not None else ""
     return f"{unavailable.why}{permission}{since}"

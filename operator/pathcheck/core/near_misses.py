@@ -119,8 +119,7 @@ def _sentence(rule: Rule, side: Side, missed: Sequence[str], answer: Answer) -> 
     what = l4_of(rule.l4) if "traffic" in missed else str(side.l4)
     # The range that is missed is named where it is said to be missed.
     far = "" if remote in missed else f" {way} {remote_of(rule)}"
-    says = f"{rule.spoken} ({rule.priority})" if not rule.policy else rule.spoken
-    return f"{says} {verb} {what}{far}, but {' and '.join(but(rule, side, field, answer) for field in missed)}"
+    return f"{numbered(rule)} {verb} {what}{far}, but {' and '.join(but(rule, side, field, answer) for field in missed)}"
 
 
 def but(rule: Rule, side: Side, field: str, answer: Answer) -> str:
@@ -137,7 +136,9 @@ def but(rule: Rule, side: Side, field: str, answer: Answer) -> str:
     if field == "disabled":
         return "is disabled"
     before = answer.rules or answer.handed_on
-    return f"{before[0].spoken} ({before[0].priority}) is asked first" if before else "is not asked"
+    if not before:
+        return "is not asked"
+    return f"{numbered(before[0])} is asked first"
 
 
 def _not_remote(rule: Rule, side: Side) -> str:
@@ -162,6 +163,11 @@ def _own(rule: Rule, side: Side) -> str:
     if rule.target_service_accounts:
         return listed(sorted(machine.service_accounts)) or "none"
     return "unknown ones" if machine.secure_tags is None else listed(sorted(machine.secure_tags)) or "none"
+
+
+def numbered(rule: Rule) -> str:
+    """`NAME (PRIORITY)`; a policy's rule has the priority in its name."""
+    return rule.spoken if rule.policy else f"{rule.name} ({rule.priority})"
 
 
 def l4_of(entries: Sequence[L4Match]) -> str:

@@ -15,7 +15,7 @@ from pathcheck.model.plans import Bundle, Plan
 from pathcheck.model.words import Expectation, Verdict
 
 # What else a fix opens is asked of every two machines, on the operator's only thread.
-MOST_MACHINES = 100
+MOST_MACHINES = 300
 
 
 def remedy(

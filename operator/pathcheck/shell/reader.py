@@ -301,8 +301,9 @@ def _scopes(machines: list[Json], wanted: set[tuple[str, str]], project: str) ->
 
 
 def _said(error: ReadError) -> str:
-    """As a recording keeps it."""
-    return f"{error} (missing permission {error.permission})" if error.permission else str(error)
+    """As a recording keeps it: with the missing permission, which Google's own sentence mostly names."""
+    unsaid = error.permission and error.permission not in str(error)
+    return f"{error} (missing permission {error.permission})" if unsaid else str(error)
 
 
 def _read_error(error: Exception, permission: str, api: str = "") -> ReadError:
