@@ -22,7 +22,7 @@ from pathcheck.model.rules import L4Match, Policy, PortRange, Rule, Stage
 from pathcheck.model.words import Action, Direction, Vantage
 from pathcheck.wire.firewall_rules import firewall_of
 from tests.builders import POD_RANGES
-from tests.recordings import entry, firewall, rule
+from tests.recordings import entry, firewall, machine, rule
 
 STORY = Path(__file__).parents[2] / "docs" / "story"
 EVERYTHING = [L4Match(protocol) for protocol in SIX_PROTOCOLS]
@@ -236,3 +236,18 @@ def test_a_disabled_rule_parts_nothing(read: Firewall, which: int) -> None:
     without = replace(read, rules=tuple(r for i, r in enumerate(read.rules) if i != which))
     asked = (SPANS, SPANS, [L4Match(6, (PORTS,)), L4Match(50)])
     assert said(prove(*asked, off).parts) == said(prove(*asked, without).parts)
+
+
+def test_between_ipv6_addresses_icmp_is_that_of_ipv6() -> None:
+    """RFC 4443 gave it a number of its own, and rules name it by that number."""
+    nic = {"name": "nic0", "network": "global/networks/default"}
+    machines = [
+        machine(name, "", networkInterfaces=[nic | {"ipv6Address": f"fd20:0:0:{i}::", "internalIpv6PrefixLength": 96}])
+        for i, name in enumerate(("node-1", "node-2"), start=1)
+    ]
+    six = firewall(rule("six", allowed=[entry("58")], sourceRanges=["::/0"]), instances=machines)
+    spans = [Span((ip_network(f"fd20:0:0:{i}::/96"),), name, name) for i, name in enumerate(("node-1", "node-2"), 1)]
+    proof = prove(spans[:1], spans[1:], [L4Match(1)], six)
+    assert [(part.traffic, part.explanation.decided_by) for part in proof.parts] == [
+        ((L4Match(58),), ("firewall:six",))
+    ]

@@ -29,6 +29,9 @@ class TooManyKindsError(Exception):
     """A proof would take too long: why, as one sentence."""
 
 
+ICMP, ICMPV6 = 1, 58
+
+
 @dataclass(frozen=True, slots=True)
 class Piecemeal:
     """One piece of one kind to one of another on some ports, all of which come to the same.
@@ -65,7 +68,7 @@ def cases(
 
     Raises TooManyKindsError for more than `most` pairs of kinds.
     """
-    protocols = {match.protocol or 0 for match in traffic}
+    protocols = {_of_family(match.protocol or 0, version) for match in traffic for version in (4, 6)}
     scopes = scopes_of(sources, firewall), scopes_of(destinations, firewall)
     senders = Eye(Direction.EGRESS, scopes[1], protocols, firewall).kinds(sources)
     receivers = Eye(Direction.INGRESS, scopes[0], protocols, firewall).kinds(destinations)
@@ -115,14 +118,19 @@ def _ways(sender: End, receiver: End, firewall: Firewall) -> Iterator[_Way]:
 def _pieces(
     ways: Iterable[_Way], match: L4Match, memory: dict[object, Explanation], firewall: Firewall
 ) -> Iterator[Piecemeal]:
-    protocol = match.protocol or 0
     for way in ways:
+        protocol = _of_family(match.protocol or 0, way.start.address.version)
         for ports in _alike_ports(way.sides, protocol, match):
             # Any of them would do; the first of the longest run is the least odd one to read of.
             port = max(ports, key=lambda p: p.last - p.first).first if ports not in ((), (ALL_PORTS,)) else None
             example = Flow(way.start, way.end, L4(protocol, port))
             explanation = _explained(example, way.sides, memory, firewall)
-            yield Piecemeal(way.source, way.destination, L4Match(match.protocol, ports), explanation, example)
+            yield Piecemeal(way.source, way.destination, L4Match(protocol, ports), explanation, example)
+
+
+def _of_family(protocol: int, version: int) -> int:
+    """IPv6 has an ICMP of its own (RFC 4443), which is what is meant between IPv6 addresses."""
+    return ICMPV6 if (protocol, version) == (ICMP, 6) else protocol
 
 
 def _explained(
