@@ -273,6 +273,32 @@ def test_a_rule_made_for_this_alone_is_disabled() -> None:
     )
 
 
+def test_a_rule_that_others_use_too_loses_the_ranges_that_must_stay_out() -> None:
+    """What is left of its range is what it was without them, in as few ranges as that takes."""
+    wishes = Wishes(
+        reachable=(
+            asked("10.24.9.31@node-1", "10.24.12.40@node-2", "udp/53"),
+            asked("10.24.8.1", "10.24.9.31@node-1", "udp/53"),
+        )
+    )
+    fw = firewall(rule("open", allowed=[entry("tcp", "53"), entry("udp", "53")], sourceRanges=["10.24.8.0/21"]))
+    fixes = {fix.sentence: fix for fix in kept_out(fw, wishes).fixes}
+    narrowed = fixes["open changed so that it only admits tcp/53, udp/53 from 10.24.8.0/22, 10.24.14.0/23"]
+    assert [(c.before, c.after) for c in narrowed.changes] == [
+        (
+            fw.rules[0],
+            replace(fw.rules[0], remote_ranges=(ip_network("10.24.8.0/22"), ip_network("10.24.14.0/23"))),
+        )
+    ]
+    assert predictions(DNS, changed(fw, narrowed.changes)) == [Prediction.BLOCKED] * len(DNS)
+
+
+def test_a_rule_that_admits_by_name_as_well_is_not_narrowed() -> None:
+    """Without the range its tag would still admit them, and nobody can take a range out of a tag."""
+    fw = firewall(rule("open", allowed=[entry("all")], sourceRanges=["10.24.8.0/21"], sourceTags=[NODE_TAG]))
+    assert not [fix.sentence for fix in kept_out(fw).fixes if fix.sentence.startswith("open changed")]
+
+
 def test_what_a_check_wants_reachable_is_not_closed() -> None:
     """A wish of another check outweighs a shorter rule."""
     wishes = Wishes(reachable=(asked("10.24.13.7@node-3", "10.24.12.40@node-2", "tcp/53"),))

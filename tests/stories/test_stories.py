@@ -126,6 +126,7 @@ def shown(decision: CheckDecision, keys: set[str]) -> dict[str, Any]:
                 "sentence": f.sentence,
                 "nearMiss": f.near_miss,
                 "fix": f.fix,
+                "fixNote": f.fix_note,
             }
             for f in status.findings
         ],

@@ -163,7 +163,13 @@ STATUS = Status(
     flows=Counts(6, 4, 2, 0),
     findings=(
         FindingLine(
-            "BlockedByFirewall", 2, "no rule admits it", "implied-deny-ingress", "default-allow-internal", "gcloud"
+            "BlockedByFirewall",
+            2,
+            "no rule admits it",
+            "implied-deny-ingress",
+            "default-allow-internal",
+            "gcloud",
+            "also opens udp/53 from 10.24.12.0/24 to node-3",
         ),
     ),
     worst=(
