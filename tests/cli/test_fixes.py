@@ -132,7 +132,7 @@ def fix_of(text: str) -> str:
         (
             SWITCHED_OFF,
             "gcloud",
-            f"{MADE}    {COMMAND}\n\n  it could also be, opening more:\n    dns enabled, which admits udp from 10.24.0.0/14\n",
+            f"{MADE}    {COMMAND}\n\n  it could also be, opening no less:\n    dns enabled, which admits udp from 10.24.0.0/14\n",
         ),
         (OF_OTHERS, "gcloud", f"\n  no fix: {THEIRS}\n"),
     ],

@@ -63,6 +63,6 @@ def fix_text(proposal: Proposal, way: Way) -> None:
         # What is to be copied stands as it is, at the beginning of the line where the language cares.
         typer.echo(typer.style(f"    {line}" if way is Way.GCLOUD else line, bold=True))
     if proposal.fixes[1:]:
-        typer.secho("\n  it could also be, opening more:", dim=True)
+        typer.secho("\n  it could also be, opening no less:", dim=True)
         for fix in proposal.fixes[1:]:
             typer.echo(f"    {fix.sentence}")
