@@ -56,6 +56,12 @@ def test_the_story(golden: str, recorded: str, words: tuple[str, ...], code: int
     assert (got, out, err) == (code, (GOLDENS / golden).read_text(), "")
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/predict.md"])
+def test_pages_show_what_is_printed(page: str) -> None:
+    """Whoever types what stands there sees what stands below."""
+    assert f"```\n{(GOLDENS / 'predict-outage.txt').read_text()}```\n" in (ROOT / page).read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
