@@ -1,7 +1,7 @@
 """What else would a change of rules do? Every flow that it flips, but for those it is made for, between all addresses it is about.
 
 Exact: `atlas` cuts addresses and ports wherever any rule tells them apart, and every piece is asked of before and of after. Longer than
-200 lines because a flip is found and worded in the same pieces: words for others than these would have to carry all of them.
+200 lines because flips are worded by the very pieces in which they are found: a second room would be handed all of the first.
 """
 
 from __future__ import annotations
