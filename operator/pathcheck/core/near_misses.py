@@ -119,7 +119,9 @@ def _sentence(rule: Rule, side: Side, missed: Sequence[str], answer: Answer) -> 
     what = l4_of(rule.l4) if "traffic" in missed else str(side.l4)
     # The range that is missed is named where it is said to be missed.
     far = "" if remote in missed else f" {way} {remote_of(rule)}"
-    return f"{numbered(rule)} {verb} {what}{far}, but {' and '.join(but(rule, side, field, answer) for field in missed)}"
+    return (
+        f"{numbered(rule)} {verb} {what}{far}, but {' and '.join(but(rule, side, field, answer) for field in missed)}"
+    )
 
 
 def but(rule: Rule, side: Side, field: str, answer: Answer) -> str:
