@@ -448,11 +448,14 @@ def test_what_was_worked_out_is_not_taken_over_by_a_changed_copy() -> None:
 
 
 def test_what_was_worked_out_stays_when_the_same_is_read_again() -> None:
-    """A reading that changes nothing costs no evaluation."""
+    """A reading that changes nothing costs no evaluation; what nobody has asked for since the one before is let go."""
     flow, before = asked(POD, POD_1, "udp/53"), firewall(rule("a"))
     known = predict(flow, before)
-    again = before.read_again(datetime(2026, 11, 24, tzinfo=UTC))
-    assert (predict(flow, again) is known, again.last_read) == (True, datetime(2026, 11, 24, tzinfo=UTC))
+    once = before.read_again(datetime(2026, 11, 24, tzinfo=UTC))
+    asked_again = predict(flow, once)
+    twice = once.read_again(datetime(2026, 11, 25, tzinfo=UTC))
+    unasked = twice.read_again(datetime(2026, 11, 26, tzinfo=UTC))
+    assert (asked_again is known, predict(flow, unasked) is known) == (True, False)
 
 
 @given(rule_lists)

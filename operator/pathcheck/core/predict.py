@@ -44,7 +44,7 @@ def predict(flow: Flow, firewall: Firewall) -> Explanation:
     """
     known = firewall.predicted.get(flow)
     if known is None:
-        known = firewall.predicted[flow] = _predict(flow, firewall)
+        known = firewall.predicted[flow] = firewall.predicted_earlier.get(flow) or _predict(flow, firewall)
     return known
 
 

@@ -23,6 +23,9 @@ class Problem:
         return f"{self.where}: {self.why}"
 
 
+# An index for each network, region and direction, and the last answers of each check.
+_MOST_COMPILED = 1_000
+
 Run = tuple[Rule, ...]
 """Rules of which at most one decides: those of one policy, or the VPC rules of one network, in the order in which they are asked."""
 
@@ -52,6 +55,7 @@ class Firewall:
     _rules: Mapping[str, Rule] = field(init=False, repr=False, compare=False)
     # What core worked out of exactly this content; a changed copy (`replace`) begins with nothing.
     predicted: dict[Flow, Explanation] = field(init=False, repr=False, compare=False, default_factory=dict)
+    predicted_earlier: Mapping[Flow, Explanation] = field(init=False, repr=False, compare=False, default_factory=dict)
     compiled: dict[object, object] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -64,10 +68,15 @@ class Firewall:
         object.__setattr__(self, "_rules", {rule.id: rule for rule in rules})
 
     def read_again(self, moment: datetime) -> Firewall:
-        """The same content, as the cloud answered it once more at this moment, with all that was worked out of it."""
+        """The same content, as the cloud answered it once more at this moment, with what was worked out of it.
+
+        Of the predictions those that were asked for since the reading before, and of the rest nothing once it is very much: pods and
+        checks come and go, and a firewall may stay for months.
+        """
         again = replace(self, last_read=moment)
-        again.predicted.update(self.predicted)
-        again.compiled.update(self.compiled)
+        object.__setattr__(again, "predicted_earlier", self.predicted)
+        if len(self.compiled) <= _MOST_COMPILED:
+            again.compiled.update(self.compiled)
         return again
 
     def machines(self, name: str) -> tuple[Instance, ...]:
