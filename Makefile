@@ -23,7 +23,7 @@ lock: venv ## renew requirements*.lock from pyproject.toml
 	$(BIN)/uv pip compile -q pyproject.toml --group dev -c requirements.lock --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-header -o requirements-dev.lock
 
 crds: venv ## write crds/ from the pydantic models
-	for plural in pathchecks pathprobes; do $(BIN)/python -m pathcheck.wire.crds $$plural > crds/$$plural.yaml || exit 1; done
+	for plural in pathchecks pathprobes firewallchanges; do $(BIN)/python -m pathcheck.wire.crds $$plural > crds/$$plural.yaml || exit 1; done
 
 test: lint types contracts unit ## everything that needs no root (about a minute)
 

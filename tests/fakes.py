@@ -132,6 +132,7 @@ class FakeFirewall:
     def __init__(self, current: Firewall | Unavailable) -> None:
         self.current: Firewall | Unavailable = current
         self.trouble: Unavailable | None = None
+        self.previous: Firewall | None = None
         self.asked = 0
 
     def ask(self) -> None:

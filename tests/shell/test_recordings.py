@@ -14,7 +14,8 @@ import pytest
 
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.situation import Unavailable
-from pathcheck.shell.recordings import FromFile, Live, NotRead, Recordings, Scope, scope_of
+from pathcheck.shell.child import NotRead
+from pathcheck.shell.recordings import FromFile, Live, Recordings, Scope, scope_of
 from pathcheck.shell.settings import Settings
 from tests.builders import node, seconds
 from tests.recordings import PROJECT, Raw, recording, rule
@@ -39,6 +40,12 @@ class Scripted:
         if isinstance(answer, NotRead):
             raise answer
         return answer
+
+    async def audit(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise NotRead("nobody asks")
+
+    async def rest(self) -> None:
+        """Nothing runs."""
 
     async def close(self) -> None:
         """Nothing runs."""
@@ -181,9 +188,9 @@ async def test_a_child_that_died_between_two_questions_is_no_failure(tmp_path: P
     """It is started again before it is asked."""
     live = scripted_child(tmp_path, *[{"say": {"recording": {"format": "x"}}}] * 2)
     await live.read(SCOPE)
-    assert live.child is not None
-    live.child.kill()
-    await live.child.wait()
+    assert live.reader.process is not None
+    live.reader.process.kill()
+    await live.reader.process.wait()
     assert await live.read(SCOPE) == {"format": "x"}
     await live.close()
 

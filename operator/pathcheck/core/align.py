@@ -25,12 +25,13 @@ class Aligned:
     """The explanation as far as it may be used here.
 
     `outdated`: a newer reading is wanted. `settling`: the rules changed less than a round ago, or
-    are being read for the first time.
+    are being read for the first time; `ahead` is then what they foretell of packets that are still as expected.
     """
 
     explanation: Explanation
     outdated: bool = False
     settling: bool = False
+    ahead: Explanation | None = None
 
 
 def align(explanation: Explanation, seen: Seen, check: PathCheck, firewall: Firewall, now: datetime) -> Aligned:
@@ -55,7 +56,8 @@ def align(explanation: Explanation, seen: Seen, check: PathCheck, firewall: Fire
     # before its round is over.
     patience = timedelta(milliseconds=2 * check.cadence.timeout_milliseconds) + SETTLING
     if not agrees and now - firewall.first_read < timedelta(seconds=check.cadence.interval_seconds) + patience:
-        return Aligned(_undetermined("the firewall's rules changed less than a round ago"), settling=True)
+        settled = _undetermined("the firewall's rules changed less than a round ago")
+        return Aligned(settled, settling=True, ahead=None if violated else explanation)
     return Aligned(explanation)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from pathcheck.core.recount import flips
 from pathcheck.model.checks import PathCheck
 from pathcheck.model.findings import (
     MAX_FINDINGS,
@@ -35,6 +36,11 @@ _WORST_FIRST = {Verdict.VIOLATED: 0, Verdict.UNKNOWN: 1, Verdict.UPHELD: 2}
 # A probe pod's image may have to be pulled; a check that is not complete after this says so with an Event.
 STARTING = timedelta(seconds=60)
 _ANNOUNCED = ("Accepted", "Upheld")
+# Said while packets are still as expected: what the rules foretell is worth an Event before they die.
+_FORETOLD = frozenset({Reason.FIREWALL_WOULD_BLOCK.value, Reason.FIREWALL_WOULD_PERMIT.value})
+# An operator whose Events have been forgotten by the cluster does not tell old changes again.
+_NEWS = timedelta(hours=1)
+_NOTE = 850
 
 
 def conclude(
@@ -76,7 +82,12 @@ def conclude(
         worst=_worst(judgements),
         firewall=firewall,
     )
-    return status, tuple(_announcements(check, before, status, findings, fix_lines))
+    news = [
+        *_announcements(check, before, status, findings, fix_lines),
+        *_foretold(check, before, status, findings, fix_lines),
+        *_changed(check, before, status, now),
+    ]
+    return status, tuple(news)
 
 
 def _holds(before: Status, judgements: Sequence[Judgement]) -> bool:
@@ -239,3 +250,44 @@ def _announcements(
             )
         )
     return announcements
+
+
+def _foretold(
+    check: PathCheck, before: Status | None, after: Status, findings: Sequence[Finding], fixes: Sequence[str]
+) -> list[Announcement]:
+    """Once for each revision of the rules."""
+    known = {f.reason for f in before.findings} if before is not None else set()
+    told = [
+        (finding, fix)
+        for finding, fix in zip(findings, fixes, strict=False)
+        if finding.reason.value in _FORETOLD - known and finding.verdict is Verdict.UPHELD
+    ]
+    revision = after.firewall.revision if after.firewall is not None else ""
+    return [
+        Announcement(
+            key=f"{check.uid} {check.generation} foretold {revision} {finding.reason}",
+            warning=True,
+            reason=finding.reason,
+            action="Foretell",
+            note=finding.sentence + (f" — fix: {fix}" if fix else ""),
+        )
+        for finding, fix in told[:1]
+    ]
+
+
+def _changed(check: PathCheck, before: Status | None, after: Status, now: datetime) -> list[Announcement]:
+    """Once for each change that flips flows of this check, and once more when it becomes known who made it."""
+    had = before.firewall.last_change if before is not None and before.firewall is not None else None
+    has = after.firewall.last_change if after.firewall is not None else None
+    if has is None or now - has.noticed > _NEWS or (had is not None and (had.number, had.who) == (has.number, has.who)):
+        return []
+    said = has.sentence if len(has.sentence) <= _NOTE else f"{has.sentence[:_NOTE]}…"
+    return [
+        Announcement(
+            key=f"{check.uid} change {has.number} {has.noticed.isoformat()} {has.who}",
+            warning=has.worse > 0,
+            reason=Reason.FIREWALL_CHANGED,
+            action="Compare",
+            note=f"{said}; {flips(has.worse, has.better)}",
+        )
+    ]

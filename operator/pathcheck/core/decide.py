@@ -15,10 +15,11 @@ from pathcheck.core.datapath import datapath_of
 from pathcheck.core.explain import SOME_BACKENDS, explain
 from pathcheck.core.foresee import Foreseen, foresee, unread
 from pathcheck.core.group import group
-from pathcheck.core.judge import judge
+from pathcheck.core.judge import accept, judge
 from pathcheck.core.mend import MENDED, mend
 from pathcheck.core.observe import PATIENCE, observe
 from pathcheck.core.plan import plan
+from pathcheck.core.recount import last_change, waits
 from pathcheck.core.remedy import remedy
 from pathcheck.model.checks import PathCheck
 from pathcheck.model.findings import Finding, FirewallState, Judgement, Seen
@@ -31,12 +32,17 @@ from pathcheck.model.words import Evidence, Expectation, Prediction, Reason, Ver
 
 # Where nothing is seen, rules are all there is: those that cannot be read again for so long may have become others.
 OLD = timedelta(minutes=5)
+# What is said while packets are still as expected and the rules, which have just changed, foretell that they will not be for long.
+_AHEAD = {
+    Expectation.REACHABLE: Reason.FIREWALL_WOULD_BLOCK,
+    Expectation.ISOLATED: Reason.FIREWALL_WOULD_PERMIT,
+}
 
 
 def decide_check(snapshot: Snapshot, name: str, spell: Callable[[Fix], str]) -> CheckDecision:
     """What one check comes to. `spell` writes a fix as a command of the cloud it is for."""
     check = snapshot.checks[name]
-    planned = _on_the_wire(snapshot, check)
+    planned = on_the_wire_of(snapshot, check)
     # Not merged: a route that is missing is called by the range of its node.
     every_range = tuple(r for node in snapshot.nodes.values() for r in node.pod_ranges)
     if check.evidence is Evidence.PREDICTED:
@@ -48,6 +54,8 @@ def decide_check(snapshot: Snapshot, name: str, spell: Callable[[Fix], str]) -> 
         seen, unproven = observe(asked, snapshot.probes, snapshot.pods, snapshot.now, snapshot.heartbeat_seconds)
         aligned = _explain(asked, seen, check, snapshot, every_range)
         judgement = judge(asked.flow, check.expectation, aligned.explanation, seen)
+        if aligned.ahead is not None and _foretold(asked, check, aligned.ahead, snapshot, every_range):
+            judgement = replace(judgement, explanation=aligned.ahead, note=_AHEAD[check.expectation])
         if judgement.verdict is Verdict.UPHELD and SOME_BACKENDS in aligned.explanation.decided_by:
             # A Service whose every third connection dies is not well: the answers seen are those of the other backends.
             note = Reason.SOME_BACKENDS_BLOCKED if check.expectation is Expectation.REACHABLE else None
@@ -60,9 +68,7 @@ def decide_check(snapshot: Snapshot, name: str, spell: Callable[[Fix], str]) -> 
     findings = group(judgements, snapshot.firewall, sources)
     findings = tuple(_with_fix(f, check, planned, snapshot, sources) for f in findings)
     lines = [spell(f.fix) if f.fix is not None else "" for f in findings]
-    status, announcements = conclude(
-        check, planned, judgements, findings, lines, _state(snapshot.firewall), snapshot.now
-    )
+    status, announcements = conclude(check, planned, judgements, findings, lines, _state(snapshot, check), snapshot.now)
     return CheckDecision(
         name=name,
         status=status,
@@ -71,7 +77,7 @@ def decide_check(snapshot: Snapshot, name: str, spell: Callable[[Fix], str]) -> 
         announcements=announcements,
         prove=frozenset(prove),
         read_firewall=read_firewall,
-        look_again_seconds=PATIENCE.total_seconds() if prove or any(j.settling for j in judgements) else None,
+        look_again_seconds=_soon(check, snapshot, bool(prove) or any(j.settling for j in judgements)),
         nodes=planned.nodes,
     )
 
@@ -83,14 +89,15 @@ def _decide_predicted(
     foreseen = _foresee(snapshot, check, planned)
     findings = foreseen.findings
     if isinstance(snapshot.firewall, Firewall):
-        plans = [(other.expectation, _on_the_wire(snapshot, other)) for other in snapshot.checks.values()]
+        plans = [(other.expectation, on_the_wire_of(snapshot, other)) for other in snapshot.checks.values()]
         ranges = pod_ranges(snapshot, planned.sources)
         findings = remedy(foreseen, check.name, planned.bundles, check.expectation, plans, ranges, snapshot.firewall)
     lines = [spell(f.fix) if f.fix is not None else "" for f in findings]
     status, announcements = conclude(
-        check, planned, foreseen.judgements, findings, lines, _state(snapshot.firewall), snapshot.now
+        check, planned, foreseen.judgements, findings, lines, _state(snapshot, check), snapshot.now
     )
-    return CheckDecision(check.name, status, findings, foreseen.judgements, announcements)
+    again = _soon(check, snapshot, unfinished=False)
+    return CheckDecision(check.name, status, findings, foreseen.judgements, announcements, look_again_seconds=again)
 
 
 def _foresee(snapshot: Snapshot, check: PathCheck, planned: Plan) -> Foreseen:
@@ -130,7 +137,7 @@ def _plan(snapshot: Snapshot, check: PathCheck) -> Plan:
     return plan(check, snapshot.nodes, snapshot.services, snapshot.backends, snapshot.pods)
 
 
-def _on_the_wire(snapshot: Snapshot, check: PathCheck) -> Plan:
+def on_the_wire_of(snapshot: Snapshot, check: PathCheck) -> Plan:
     """The plan, its flows at the firewall as the firewall sees them."""
     planned = _plan(snapshot, check)
     if isinstance(snapshot.firewall, Unavailable):
@@ -160,15 +167,34 @@ def _with_fix(
     """With the smallest change of rules that upholds this finding's flows and breaks nothing that any check wants."""
     if finding.reason not in MENDED or not isinstance(snapshot.firewall, Firewall):
         return finding
-    plans = [(other.expectation, _on_the_wire(snapshot, other)) for other in snapshot.checks.values()]
+    plans = [(other.expectation, on_the_wire_of(snapshot, other)) for other in snapshot.checks.values()]
     return mend(finding, check.name, planned, plans, tuple(sources), snapshot.firewall)
 
 
-def _state(firewall: Firewall | Unavailable) -> FirewallState | None:
+def _foretold(
+    asked: Asked, check: PathCheck, ahead: Explanation, snapshot: Snapshot, every_range: Sequence[Range]
+) -> bool:
+    """Whether the rules foretell what they did not before: a model that is wrong about packets was wrong already."""
+    if accept(check.expectation, ahead.prediction)[0] is not Verdict.VIOLATED or snapshot.previous is None:
+        return False
+    before = explain(asked, snapshot.previous, every_range)
+    return accept(check.expectation, before.prediction)[0] is not Verdict.VIOLATED
+
+
+def _soon(check: PathCheck, snapshot: Snapshot, unfinished: bool) -> float | None:
+    if unfinished or waits(check.name, snapshot.changes, snapshot.now):
+        return PATIENCE.total_seconds()
+    return None
+
+
+def _state(snapshot: Snapshot, check: PathCheck) -> FirewallState | None:
+    firewall = snapshot.firewall
     if isinstance(firewall, Unavailable):
         return None
     read = firewall.first_read.replace(microsecond=0) if firewall.first_read else None
-    return FirewallState(firewall.source, firewall.revision[:64], read)
+    had = check.status.firewall.last_change if check.status and check.status.firewall else None
+    change = last_change(check.name, snapshot.changes, had, snapshot.now)
+    return FirewallState(firewall.source, firewall.revision[:64], read, change)
 
 
 def _said(unavailable: Unavailable) -> str:

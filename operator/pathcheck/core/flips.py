@@ -11,28 +11,36 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from pathcheck.core.atlas import Tract, Traffic, locate, tracts, traffics, units_of
-from pathcheck.core.tabulate import Table, tabulate
+from pathcheck.core.tabulate import PREDICTIONS, Table, tabulate
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.flows import Flow, Range
 from pathcheck.model.rules import L4Match, Rule
-from pathcheck.model.words import Direction
+from pathcheck.model.words import Direction, Prediction
 
 Set = frozenset[int]
+Turn = tuple[int, int]
+"""A cell of the table before, and after."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """All of this traffic from any of the starts to any of the ends on another machine. `opened`: it is nearer to being permitted.
+    """All of this traffic from any of the starts to any of the ends on another machine, and what is predicted of it.
 
     `sources` and `destinations` are all addresses that were asked about beside these.
     """
 
-    opened: bool
+    was: Prediction
+    becomes: Prediction
     starts: tuple[Tract, ...]
     ends: tuple[Tract, ...]
     traffic: tuple[Traffic, ...]
     sources: Sequence[Tract]
     destinations: Sequence[Tract]
+
+    @property
+    def opened(self) -> bool:
+        """Whether it is nearer to being permitted."""
+        return PREDICTIONS.index(self.becomes) < PREDICTIONS.index(self.was)
 
     @property
     def weight(self) -> int:
@@ -96,29 +104,30 @@ def _flips(
     l4s = [piece.l4 for piece in traffic]
     start_points, end_points = [t.endpoint for t in starts], [t.endpoint for t in ends]
     old, new = (tabulate(start_points, end_points, l4s, firewall) for firewall in (before, after))
-    found: dict[tuple[bool, Set, Set], list[Traffic]] = defaultdict(list)
+    found: dict[tuple[Turn, Set, Set], list[Traffic]] = defaultdict(list)
     pairs = _wished(wished, traffic, nearby)
     for k, piece in enumerate(traffic):
-        by_sources: dict[tuple[bool, Set], set[int]] = defaultdict(set)
-        for opened, froms, tos in _flipped(k, starts, ends, old, new):
+        by_sources: dict[tuple[Turn, Set], set[int]] = defaultdict(set)
+        for turn, froms, tos in _flipped(k, starts, ends, old, new):
             for j in tos:
                 others = _others(starts, ends[j], froms, pairs[k])
                 if others:
-                    by_sources[opened, others].add(j)
-        for (opened, froms), members in by_sources.items():
-            found[opened, froms, frozenset(members)].append(piece)
+                    by_sources[turn, others].add(j)
+        for (turn, froms), members in by_sources.items():
+            found[turn, froms, frozenset(members)].append(piece)
     yield from _merged(found, starts, ends)
 
 
 def _merged(
-    found: dict[tuple[bool, Set, Set], list[Traffic]], starts: Sequence[Tract], ends: Sequence[Tract]
+    found: dict[tuple[Turn, Set, Set], list[Traffic]], starts: Sequence[Tract], ends: Sequence[Tract]
 ) -> Iterable[Flip]:
-    merged: dict[tuple[bool, Set, tuple[Traffic, ...]], set[int]] = defaultdict(set)
-    for (opened, froms, tos), traffic in found.items():
-        merged[opened, tos, tuple(traffic)] |= froms
-    for (opened, tos, traffic_), froms_ in merged.items():
+    merged: dict[tuple[Turn, Set, tuple[Traffic, ...]], set[int]] = defaultdict(set)
+    for (turn, froms, tos), traffic in found.items():
+        merged[turn, tos, tuple(traffic)] |= froms
+    for (turn, tos, traffic_), froms_ in merged.items():
         some, others = [starts[i] for i in sorted(froms_)], [ends[j] for j in sorted(tos)]
-        yield Flip(opened, _elsewhere(some, others), _elsewhere(others, some), traffic_, starts, ends)
+        was, becomes = (PREDICTIONS[code] for code in turn)
+        yield Flip(was, becomes, _elsewhere(some, others), _elsewhere(others, some), traffic_, starts, ends)
 
 
 def _elsewhere(some: Sequence[Tract], others: Sequence[Tract]) -> tuple[Tract, ...]:
@@ -179,20 +188,19 @@ def _hears(rule: Rule, tract: Tract) -> bool:
 
 def _flipped(
     k: int, starts: Sequence[Tract], ends: Sequence[Tract], old: Table, new: Table
-) -> Iterable[tuple[bool, Set, list[int]]]:
-    """Whether opened, and the classes of sources and destinations between which it is so."""
+) -> Iterable[tuple[Turn, Set, list[int]]]:
+    """What turns into what, and the classes of sources and destinations between which it is so."""
     froms, tos = _joint(old.sources, new.sources), _joint(old.destinations, new.destinations)
     for (a, b), members in froms.items():
         row, changed = old.cells[k][a], new.cells[k][b]
         every = frozenset(members)
         for (c, d), others in tos.items():
             if row[c] != changed[d]:
-                # The table's codes go from permitted to blocked.
-                yield changed[d] < row[c], every, others
+                yield (row[c], changed[d]), every, others
     for (i, j), was in old.apart[k].items():
         becomes = new.apart[k][i, j]
         if was != becomes and starts[i].machine is not ends[j].machine:
-            yield becomes < was, frozenset({i}), [j]
+            yield (was, becomes), frozenset({i}), [j]
 
 
 def _joint(one: Sequence[int], other: Sequence[int]) -> dict[tuple[int, int], list[int]]:

@@ -131,6 +131,10 @@ def _sentence(
             return f"{what} gets no answer; the firewall's part cannot be told: {why}"
         case Reason.ARRIVED_FOR_UNKNOWN_REASON:
             return f"{what} must stay isolated, but arrives; the firewall's part cannot be told: {why}"
+        case Reason.FIREWALL_WOULD_BLOCK if first.verdict is Verdict.UPHELD:
+            return f"{what} arrived when it was last measured; by the rules as read since then it is {cause}"
+        case Reason.FIREWALL_WOULD_PERMIT if first.verdict is Verdict.UPHELD:
+            return f"{what} was kept out when it was last measured; by the rules as read since then it is not: {cause}"
         case Reason.FIREWALL_WOULD_BLOCK:
             return f"{what} is not measured ({first.seen.detail}), and the firewall would block it: {cause}"
         case Reason.FIREWALL_WOULD_PERMIT:

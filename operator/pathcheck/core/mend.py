@@ -17,6 +17,8 @@ from pathcheck.model.words import Expectation, Prediction, Reason
 MENDED = {
     Reason.BLOCKED_BY_FIREWALL: (Expectation.REACHABLE, Prediction.BLOCKED),
     Reason.PERMITTED_BY_FIREWALL: (Expectation.ISOLATED, Prediction.PERMITTED),
+    Reason.FIREWALL_WOULD_BLOCK: (Expectation.REACHABLE, Prediction.BLOCKED),
+    Reason.FIREWALL_WOULD_PERMIT: (Expectation.ISOLATED, Prediction.PERMITTED),
 }
 """Reasons that a change of rules takes away: what is expected, and what the firewall does instead."""
 

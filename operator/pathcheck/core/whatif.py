@@ -72,7 +72,7 @@ def weigh(check: PathCheck, known: Known, before: Firewall, after: Firewall) -> 
     planned = plan_of(check, known)
     hidden = datapath_of(Shown(), known.nodes, before).hides_pods
     then, now = (_outlook(check, planned, firewall, hidden) for firewall in (before, after))
-    causes = set() if hidden else set(_flipped(check, planned.bundles, before, after))
+    causes = set() if hidden else set(flipped(check.expectation, planned.bundles, before, after))
     stuck = {f.sentence for f in then.findings if f.reason in _OF_ROUTES}
     told = tuple(f for f in now.findings if f.rule in causes or (f.reason in _OF_ROUTES and f.sentence not in stuck))
     worse = any(f.verdict is Verdict.VIOLATED for f in told)
@@ -154,11 +154,11 @@ def _end(span: Span) -> Endpoint:
     return Endpoint(span.ranges[0].network_address, span.name, instance=span.instance)
 
 
-def _flipped(check: PathCheck, bundles: Sequence[Bundle], before: Firewall, after: Firewall) -> Iterator[str]:
-    """The deciders of flows that come to another verdict."""
+def flipped(expectation: Expectation, bundles: Sequence[Bundle], before: Firewall, after: Firewall) -> Iterator[str]:
+    """The deciders of flows that come to another verdict, afterwards."""
     for flow in _pieces(bundles, before, after):
         then, now = predict(flow, before), predict(flow, after)
-        if accept(check.expectation, then.prediction)[0] is not accept(check.expectation, now.prediction)[0]:
+        if accept(expectation, then.prediction)[0] is not accept(expectation, now.prediction)[0]:
             yield ", ".join(now.decided_by)
 
 

@@ -105,12 +105,29 @@ class WorstFlow:
 
 
 @dataclass(frozen=True, slots=True)
+class LastChange:
+    """The latest change of the firewall that flips this check: its number, when it was noticed, who made it ("" = nobody knows), and what
+    it did.
+
+    By prediction `worse` of the check's flows are as expected no longer because of it, and `better` are again.
+    """
+
+    number: int
+    noticed: datetime
+    who: str
+    sentence: str
+    worse: int = 0
+    better: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class FirewallState:
     """Which firewall the findings speak of: where from, which revision, and since when that revision has been read."""
 
     source: str
     revision: str
     read_time: datetime | None
+    last_change: LastChange | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathcheck.model.checks import PathCheck
 from pathcheck.model.cluster import Backend, Node, ProbePod, Service
 from pathcheck.model.datapath import Shown
+from pathcheck.model.drift import FirewallChange
 from pathcheck.model.findings import Announcement, Finding, Judgement, Status
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.probing import Assignment, PathProbe
@@ -31,8 +32,8 @@ class Unavailable:
 class Snapshot:
     """The world at one moment. Mappings are by name (probe pods and PathProbes by node) and are not changed after gathering.
 
-    `firewall` is the last good reading; `firewall_trouble` is set while newer ones fail. `datapath` is what was shown of the pod
-    network.
+    `firewall` is the last good reading; `firewall_trouble` is set while newer ones fail; `previous` is what it was before it last changed,
+    where this operator saw that. `changes` is what became of the firewall, in order. `datapath` is what was shown of the pod network.
     """
 
     now: datetime
@@ -47,6 +48,8 @@ class Snapshot:
     key: str = ""
     heartbeat_seconds: int = 30
     datapath: Shown = field(default_factory=Shown)
+    previous: Firewall | None = None
+    changes: tuple[FirewallChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

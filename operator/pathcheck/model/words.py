@@ -128,6 +128,8 @@ class Reason(StrEnum):
     FIREWALL_MODEL_DISAGREES = "FirewallModelDisagrees"
     SILENT_DESPITE_PERMISSION = "SilentDespitePermission"
     SOME_BACKENDS_BLOCKED = "SomeBackendsBlocked"
+    # told in an Event alone
+    FIREWALL_CHANGED = "FirewallChanged"
     # conditions
     ACCEPTED = "Accepted"
     INVALID_SPEC = "InvalidSpec"

@@ -13,11 +13,11 @@ from typing import Any
 
 import kopf
 
-from pathcheck.shell.ports import PATH_PROBES, PODS, Resource
+from pathcheck.shell.ports import FIREWALL_CHANGES, PATH_PROBES, PODS, Resource
 from pathcheck.shell.world import TRANSLATIONS, World
 from pathcheck.wire.probe_pods import SELECTOR
 
-OURS = (PODS, PATH_PROBES)
+OURS = (PODS, PATH_PROBES, FIREWALL_CHANGES)
 
 Login = Callable[[], Awaitable[kopf.ConnectionInfo]]
 

@@ -9,6 +9,7 @@ import signal
 import sys
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from secrets import token_bytes
 
 import kopf
@@ -21,9 +22,10 @@ from pathcheck.shell import logs, web
 from pathcheck.shell.cluster import Cluster, configuration
 from pathcheck.shell.handlers import registry_of
 from pathcheck.shell.handlers import settings as kopf_settings
+from pathcheck.shell.history import History
 from pathcheck.shell.metrics import Metrics
 from pathcheck.shell.pod_network import PodNetwork
-from pathcheck.shell.ports import PATH_CHECKS, PATH_PROBES, SECRETS, ClusterError, KubeApi, NotFound
+from pathcheck.shell.ports import FIREWALL_CHANGES, PATH_CHECKS, PATH_PROBES, SECRETS, ClusterError, KubeApi, NotFound
 from pathcheck.shell.reconcile import FLEET, Fleet, Key, Reconciler
 from pathcheck.shell.recordings import Recordings, scope_of
 from pathcheck.shell.settings import Settings, SettingsError, settings_of, unknown_in
@@ -91,8 +93,16 @@ async def _operate(settings: Settings) -> int:
         await (
             network.look()
         )  # before anything is decided: an operator that restarts in an outage must not lose its cause
+        history = History(world, cluster, recordings, settings.namespace, lambda: datetime.now(UTC))
         reconciler = Reconciler(
-            world, cluster, recordings, fleet, metrics, lambda key: work.ask(key), datapath=lambda: network.current
+            world,
+            cluster,
+            recordings,
+            fleet,
+            metrics,
+            lambda key: work.ask(key),
+            datapath=lambda: network.current,
+            look=history.look,
         )
         work: Work[Key] = Work(reconciler.do, Agenda())
         world.on_change = reconciler.changed
@@ -128,6 +138,7 @@ async def _prepared(cluster: KubeApi, namespace: str) -> str:
         try:
             await cluster.census(PATH_CHECKS)
             await cluster.census(PATH_PROBES, namespace)
+            await cluster.census(FIREWALL_CHANGES, namespace)
             return await _key(cluster, namespace)
         except ClusterError as error:
             log.warning("not ready to start", error=str(error))

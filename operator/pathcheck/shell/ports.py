@@ -77,6 +77,7 @@ IP_POOLS = Resource("crd.projectcalico.org", "v1", "ippools")
 EVENTS = Resource("events.k8s.io", "v1", "events")
 PATH_CHECKS = Resource("pathcheck.dev", "v1alpha1", "pathchecks")
 PATH_PROBES = Resource("pathcheck.dev", "v1alpha1", "pathprobes")
+FIREWALL_CHANGES = Resource("pathcheck.dev", "v1alpha1", "firewallchanges")
 
 
 class KubeApi(Protocol):

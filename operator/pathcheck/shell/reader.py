@@ -1,7 +1,8 @@
 """The child process that asks the Compute API: JSON lines in, JSON lines out, the only place where Google's client is imported.
 
     {"read": {"project": P, "instances": [{"zone": Z, "name": N}, …]}}  ─▶  {"recording": {…}}
-                                                                        ─▶  {"error": {"kind": K, "why": …, "permission"?: …}}
+    {"audit": {…}}, the body of Cloud Logging's entries.list            ─▶  {"entries": […], "clockAheadSeconds"?: S, "truncated"?: true}
+                                                              or either ─▶  {"error": {"kind": K, "why": …, "permission"?: …}}
 
 with K one of forbidden, rate-limited, unavailable, invalid. It ends when its input does, and writes nothing else to its output.
 
@@ -9,8 +10,9 @@ A process of its own because the client costs over 100 MiB and a second to impor
 drop every field that the installed version does not know: a match condition among those would make a rule look broader than it is. So
 the client does what it is good at (paging, credentials, errors), and a hook on its session keeps each body as it came.
 
-Two other APIs are asked only where a rule of a firewall policy refers to them, without a client: Network Security for address groups,
-Resource Manager for the machines' secure tags. Whatever they answer costs no more than the rules that depend on it.
+Three other APIs are asked without a client: Network Security for address groups and Resource Manager for the machines' secure tags, only
+where a rule of a firewall policy refers to them, and Cloud Logging for who changed something. Whatever they answer costs no more than
+what depends on it.
 """
 
 from __future__ import annotations
@@ -20,7 +22,10 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from email.utils import parsedate_to_datetime
 from functools import partial
+from time import time
+from types import SimpleNamespace
 from typing import Any
 
 from pathcheck.shell.references import instance_keys, references_of, zone_of
@@ -43,6 +48,8 @@ SCOPE = "https://www.googleapis.com/auth/compute.readonly"
 WIDE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 # Secure tags are told one machine a call: of the machines beyond, nobody knows them.
 MOST_MACHINES_WITH_TAGS = 200
+# Pages of the audit log; of a thousand entries each.
+MOST_PAGES = 10
 CALL_SECONDS = 5.0
 # Of all tries of one call together; the client itself retries 503 and 504 only, and waits ten minutes for an answer.
 RETRY_SECONDS = 8.0
@@ -61,22 +68,41 @@ class ReadError(Exception):
 
 
 class Reader:
-    """The clients, made once. `endpoint` is http://HOST:PORT of an emulator, which takes no credentials; "" is Google's own."""
+    """The clients, made once they are needed.
+
+    `endpoint` is http://HOST:PORT of an emulator, which takes no credentials; "" is Google's own.
+    """
 
     def __init__(self, endpoint: str = "") -> None:
-        from google.cloud import compute_v1
-
         self._bodies: list[Json] = []
         self._endpoint = endpoint
         self._other: Any = None
-        self._arguments = self._client_arguments(endpoint)
-        self._firewalls = self._client(compute_v1.FirewallsClient)
-        self._instances = self._client(compute_v1.InstancesClient)
-        self._networks = self._client(compute_v1.NetworksClient)
-        self._subnetworks = self._client(compute_v1.SubnetworksClient)
-        self._routes = self._client(compute_v1.RoutesClient)
-        self._policies = self._client(compute_v1.RegionNetworkFirewallPoliciesClient)
+        self._ahead: float | None = None
+        self._clients: SimpleNamespace | None = None
         self._call = _call_options()
+
+    @property
+    def _compute(self) -> SimpleNamespace:
+        """Not made for the audit log alone: they cost a second and 100 MiB."""
+        if self._clients is None:
+            from google.cloud import compute_v1
+
+            arguments = self._client_arguments()
+
+            def client(kind: Callable[..., Any]) -> Any:
+                made = kind(**arguments)
+                made.transport._session.hooks["response"].append(self._keep)
+                return made
+
+            self._clients = SimpleNamespace(
+                firewalls=client(compute_v1.FirewallsClient),
+                instances=client(compute_v1.InstancesClient),
+                networks=client(compute_v1.NetworksClient),
+                subnetworks=client(compute_v1.SubnetworksClient),
+                routes=client(compute_v1.RoutesClient),
+                policies=client(compute_v1.RegionNetworkFirewallPoliciesClient),
+            )
+        return self._clients
 
     def recording(self, project: str, instances: Iterable[Mapping[str, str]]) -> Json:
         """Everything that decides packets of these machines; of their project's other machines too, for rules name sources by tag.
@@ -102,7 +128,7 @@ class Reader:
         machines = [
             {key: raw[key] for key in INSTANCE_FIELDS if key in raw}
             for body in self._raw(
-                "compute.instances.list", lambda: self._instances.aggregated_list(project=project, **self._call)
+                "compute.instances.list", lambda: self._compute.instances.aggregated_list(project=project, **self._call)
             )
             for scope in body.get("items", {}).values()
             for raw in scope.get("instances", [])
@@ -115,10 +141,10 @@ class Reader:
         for owner in sorted({owner for owner, _, _ in scopes} or {project}):
             ask = {"project": owner, **self._call}
             calls = {
-                "firewalls": partial(self._firewalls.list, **ask),
-                "networks": partial(self._networks.list, **ask),
-                "routes": partial(self._routes.list, **ask),
-                "subnetworks": partial(self._subnetworks.aggregated_list, **ask),
+                "firewalls": partial(self._compute.firewalls.list, **ask),
+                "networks": partial(self._compute.networks.list, **ask),
+                "routes": partial(self._compute.routes.list, **ask),
+                "subnetworks": partial(self._compute.subnetworks.aggregated_list, **ask),
             }
             for key, call in calls.items():
                 lists[key] += [
@@ -142,7 +168,7 @@ class Reader:
         path = f"projects/{owner}/global/networks/{network}"
         ask = {"project": owner, "region": region, "network": path, **self._call}
         entry: Json = {"network": network if owner == project else path, "region": region}
-        call = partial(self._policies.get_effective_firewalls, **ask)
+        call = partial(self._compute.policies.get_effective_firewalls, **ask)
         try:
             (answer,) = self._raw("compute.networks.getRegionEffectiveFirewalls", call)
         except ReadError as error:
@@ -201,17 +227,48 @@ class Reader:
                 return tags
             ask["pageToken"] = body["nextPageToken"]
 
+    def audit(self, body: Json) -> Json:
+        """All pages of this question to the audit log, and by how many seconds the cloud's clock is ahead, as its answers tell.
+
+        Raises ReadError.
+        """
+        found: list[Any] = []
+        ask = dict(body)
+        for _ in range(MOST_PAGES):
+            page = self._other_call("POST", "logging", "v2/entries:list", "logging.logEntries.list", body=ask)
+            found += page.get("entries", [])
+            if not page.get("nextPageToken"):
+                break
+            ask["pageToken"] = page["nextPageToken"]
+        ahead = {} if self._ahead is None else {"clockAheadSeconds": self._ahead}
+        return {"entries": found, **ahead, **({"truncated": True} if page.get("nextPageToken") else {})}
+
     def _get(self, service: str, path: str, parameters: Mapping[str, str], permission: str) -> Json:
+        return self._other_call("GET", service, path, permission, parameters)
+
+    def _other_call(
+        self,
+        method: str,
+        service: str,
+        path: str,
+        permission: str,
+        parameters: Mapping[str, str] | None = None,
+        body: Json | None = None,
+    ) -> Json:
         """The body of one answer of an API that has no client here."""
         from google.api_core import exceptions
 
         def ask() -> Json:
             root = self._endpoint or f"https://{service}.googleapis.com"
-            answer = self._session().get(f"{root}/{path}", params=parameters, timeout=CALL_SECONDS)
+            began = time()
+            answer = self._session().request(
+                method, f"{root}/{path}", params=parameters, json=body, timeout=CALL_SECONDS
+            )
+            self._ahead = _ahead(answer.headers.get("Date"), (began + time()) / 2)
             if answer.status_code != 200:
                 raise exceptions.from_http_response(answer)  # type: ignore[no-untyped-call]
-            body = answer.json()
-            return body if isinstance(body, dict) else {}
+            found = answer.json()
+            return found if isinstance(found, dict) else {}
 
         try:
             return self._call["retry"](ask)()  # type: ignore[no-any-return]
@@ -223,28 +280,22 @@ class Reader:
         from google.auth.transport.requests import AuthorizedSession
 
         if self._other is None:
-            credentials = self._arguments["credentials"]
-            if not self._endpoint:
-                import google.auth
-
-                credentials, _ = google.auth.default(scopes=[WIDE_SCOPE])
-            self._other = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+            self._other = AuthorizedSession(self._credentials(WIDE_SCOPE))  # type: ignore[no-untyped-call]
         return self._other
 
-    def _client_arguments(self, endpoint: str) -> Json:
-        if not endpoint:
-            import google.auth
+    def _credentials(self, scope: str) -> Any:
+        if self._endpoint:
+            from google.auth.credentials import AnonymousCredentials
 
-            credentials, _ = google.auth.default(scopes=[SCOPE])
-            return {"credentials": credentials}
-        from google.auth.credentials import AnonymousCredentials
+            return AnonymousCredentials()  # type: ignore[no-untyped-call]
+        import google.auth
 
-        return {"credentials": AnonymousCredentials(), "client_options": {"api_endpoint": endpoint}}  # type: ignore[no-untyped-call]
+        credentials, _ = google.auth.default(scopes=[scope])
+        return credentials
 
-    def _client(self, kind: Callable[..., Any]) -> Any:
-        client = kind(**self._arguments)
-        client.transport._session.hooks["response"].append(self._keep)
-        return client
+    def _client_arguments(self) -> Json:
+        options = {"client_options": {"api_endpoint": self._endpoint}} if self._endpoint else {}
+        return {"credentials": self._credentials(SCOPE), **options}
 
     def _keep(self, response: Any, *_: object, **__: object) -> None:
         if response.status_code == 200:
@@ -261,6 +312,14 @@ class Reader:
         except Exception as error:
             raise _read_error(error, permission) from error
         return list(self._bodies)
+
+
+def _ahead(date: str | None, ours: float) -> float | None:
+    """By how many seconds the clock that wrote this Date header, cut to whole ones, is ahead of ours."""
+    try:
+        return parsedate_to_datetime(date).timestamp() + 0.5 - ours if date else None
+    except ValueError:
+        return None
 
 
 def _call_options() -> Json:
@@ -339,22 +398,20 @@ def serve(lines: Iterable[str], say: Callable[[str], None], endpoint: str) -> No
     reader: Reader | None = None
     for line in lines:
         try:
-            wanted = json.loads(line)["read"]
-            reader = reader or _made(endpoint)
-            answer: Json = {"recording": reader.recording(wanted["project"], wanted.get("instances", []))}
+            request = json.loads(line)
+            wanted = request["audit"] if "audit" in request else request["read"]
+            reader = reader or Reader(endpoint)
+            answer: Json = (
+                reader.audit(wanted)
+                if "audit" in request
+                else {"recording": reader.recording(wanted["project"], wanted.get("instances", []))}
+            )
         except ReadError as error:
             permission = {"permission": error.permission} if error.permission else {}
             answer = {"error": {"kind": error.kind, "why": str(error), **permission}}
         except (KeyError, TypeError, ValueError) as error:
             answer = {"error": {"kind": "invalid", "why": f"{type(error).__name__}: {error}"}}
         say(json.dumps(answer))
-
-
-def _made(endpoint: str) -> Reader:
-    try:
-        return Reader(endpoint)
-    except Exception as error:
-        raise _read_error(error, "") from error
 
 
 def _say(line: str) -> None:

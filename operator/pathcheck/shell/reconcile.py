@@ -9,6 +9,7 @@ remembered here that the world does not say. No verdict is looked at in this fil
                          nodes, Services, endpoints, the firewall
     ("fleet",)           checks, nodes, Services, endpoints, probe pods   PathProbes and probe pods, as all checks together need
     ("prove", NODE)      a check that saw something negative              proveAfter of one PathProbe
+    ("firewall",)        the firewall                                     a FirewallChange, and who made it (shell/history.py)
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import structlog
 from pathcheck.core.decide import decide_check, decide_fleet
 from pathcheck.model.checks import PathCheck
 from pathcheck.model.datapath import Shown
+from pathcheck.model.drift import FirewallChange
 from pathcheck.model.findings import Announcement
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.probing import Assignment, PathProbe
@@ -33,6 +35,7 @@ from pathcheck.shell.metrics import Metrics
 from pathcheck.shell.ports import (
     ENDPOINT_SLICES,
     EVENTS,
+    FIREWALL_CHANGES,
     NODES,
     PATH_CHECKS,
     PATH_PROBES,
@@ -58,6 +61,7 @@ log = structlog.get_logger()
 
 Key = tuple[str, ...]
 FLEET: Key = ("fleet",)
+FIREWALL: Key = ("firewall",)
 
 # A proof costs a round of dials on the target's node; several checks that ask at once share one.
 PROOFS_APART = timedelta(seconds=0.5)
@@ -76,6 +80,10 @@ class FirewallSource(Protocol):
     def trouble(self) -> Unavailable | None:
         """Set while newer readings fail."""
 
+    @property
+    def previous(self) -> Firewall | None:
+        """The reading before the rules last changed, for a while."""
+
     def ask(self) -> None:
         """Read again soon."""
 
@@ -92,7 +100,10 @@ class Fleet:
 
 
 class Reconciler:
-    """`ask` puts a key on the work queue; `now` is the wall clock, in UTC; `datapath` what was shown of the pod network last."""
+    """`ask` puts a key on the work queue; `now` is the wall clock, in UTC; `datapath` what was shown of the pod network last.
+
+    `look` keeps the history of the firewall (shell/history.py).
+    """
 
     def __init__(
         self,
@@ -104,6 +115,7 @@ class Reconciler:
         ask: Callable[[Key], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         datapath: Callable[[], Shown] = Shown,
+        look: Callable[[Snapshot], Awaitable[float | None]] | None = None,
     ) -> None:
         self._world = world
         self._api = api
@@ -113,6 +125,7 @@ class Reconciler:
         self._ask = ask
         self._now = now
         self._datapath = datapath
+        self._look = look
         # Which nodes each check's last decision spoke of: only a hint whom to wake, the resync finds the rest.
         self._touches: dict[str, frozenset[str]] = {}
 
@@ -125,6 +138,14 @@ class Reconciler:
                 self._ask_checks(name for name, nodes in self._touches.items() if after.node in nodes)
         elif isinstance(before, PathCheck) and isinstance(after, PathCheck) and _same_but_status(before, after):
             pass  # our own writing, or somebody's meddling with it, which the resync puts right
+        elif isinstance(before or after, FirewallChange):
+            known = {
+                each.check
+                for change_ in (before, after)
+                if isinstance(change_, FirewallChange)
+                for each in change_.affected
+            }
+            self._ask_checks(name for name in self._world.checks() if name in known)
         else:
             self._ask(FLEET)
             gone = [before.name] if isinstance(before, PathCheck) and after is None else []
@@ -133,6 +154,7 @@ class Reconciler:
     def firewall_changed(self) -> None:
         """A new recording, or none any more; or something else was shown of the pod network."""
         self._ask_checks(self._world.checks())
+        self._ask(FIREWALL)
 
     async def do(self, key: Key) -> float | None:
         """Work on one key; after how many seconds to look again, if that should be soon.
@@ -143,6 +165,7 @@ class Reconciler:
             "check": self._check,
             "fleet": self._all_probes,
             "prove": self._prove,
+            "firewall": self._history,
         }
         what, *names = key
         start = monotonic()
@@ -160,6 +183,7 @@ class Reconciler:
             (PATH_CHECKS, None, ""),
             (PATH_PROBES, own, ""),
             (PODS, own, SELECTOR),
+            (FIREWALL_CHANGES, own, ""),
         ]
         for resource, namespace, selector in kinds:
             self._world.keep_only(resource, *await self._api.census(resource, namespace, selector))
@@ -178,6 +202,8 @@ class Reconciler:
             key=self._fleet.key,
             heartbeat_seconds=self._fleet.heartbeat_seconds,
             datapath=self._datapath(),
+            previous=self._firewall.previous,
+            changes=self._world.changes(),
         )
 
     def _ask_checks(self, names: Iterable[str]) -> None:
@@ -245,6 +271,9 @@ class Reconciler:
         if asked is None or now - asked >= PROOFS_APART:
             await self._tell(replace(probe.assignment, prove_after=now))
         raise Gone  # asked once; whoever still misses the proof asks again
+
+    async def _history(self) -> float | None:
+        return await self._look(self._snapshot()) if self._look is not None else None
 
     # the fleet
 

@@ -11,11 +11,10 @@ import json
 import os
 import random
 import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,17 +23,18 @@ import structlog
 from pathcheck.model.cluster import Node
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.situation import Unavailable
+from pathcheck.shell.child import Child, NotRead
 from pathcheck.shell.settings import Settings
 from pathcheck.wire.compute import NotARecording
 from pathcheck.wire.firewall_rules import firewall_of
+from pathcheck.wire.kept import pack
 
 log = structlog.get_logger()
 
-ANSWER_SECONDS = 45.0
+# How long after a change of the rules it matters what they were before: packets show it within a round.
+SETTLED = timedelta(minutes=5)
 # Compute Engine counts requests by the minute, and refills at the next (https://cloud.google.com/compute/api-quota).
 LONGEST_PAUSE_SECONDS = 60.0
-# An answer is one line; a project's whole firewall may be some ten MiB.
-LONGEST_LINE = 1 << 28
 READER = (sys.executable, "-m", "pathcheck.shell.reader")
 
 
@@ -56,15 +56,6 @@ def scope_of(nodes: Iterable[Node]) -> Scope | None:
     return Scope(project, tuple(sorted((zone, name) for owner, zone, name in machines if owner == project)))
 
 
-class NotRead(Exception):  # noqa: N818 - it reads as what it says
-    """One reading failed. `forbidden` is the missing permission; `slow_down`: asking again soon would make it worse."""
-
-    def __init__(self, why: str, forbidden: str = "", slow_down: bool = False) -> None:
-        super().__init__(why)
-        self.forbidden = forbidden
-        self.slow_down = slow_down
-
-
 class Source(Protocol):
     """Where recordings come from."""
 
@@ -73,79 +64,48 @@ class Source(Protocol):
     async def read(self, scope: Scope | None) -> Mapping[str, Any]:
         """One recording. Raises NotRead."""
 
+    async def audit(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The audit log's answer, as the reader gives it. Raises NotRead."""
+
+    async def rest(self) -> None:
+        """The audit log will not be asked soon."""
+
     async def close(self) -> None:
         """Nothing is left running."""
 
 
 class Live:
-    """The Compute API, by a child process that is started when it is needed and again when it has died."""
+    """The Compute API and the audit log, each by a child process of its own: rules must not be read later because a log is slow."""
 
     name = "compute"
 
     def __init__(self, endpoint: str | None, argv: Sequence[str] = READER) -> None:
-        self._argv = argv
-        self._environment = {**os.environ, **({"PATHCHECK_COMPUTE_ENDPOINT": endpoint} if endpoint else {})}
-        self.child: Process | None = None
+        environment = {**os.environ, **({"PATHCHECK_COMPUTE_ENDPOINT": endpoint} if endpoint else {})}
+        self.reader, self.auditor = Child(argv, environment), Child(argv, environment)
 
     async def read(self, scope: Scope | None) -> Mapping[str, Any]:
         if scope is None:
             raise NotRead("no node names a Compute Engine machine in its spec.providerID")
         instances = [{"zone": zone, "name": name} for zone, name in scope.instances]
-        request = json.dumps({"read": {"project": scope.project, "instances": instances}})
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                answer = await self._ask(request)
-        except TimeoutError:
-            await self.close()
-            raise NotRead(f"the reader gave no answer within {ANSWER_SECONDS:.0f} s") from None
-        except asyncio.CancelledError:
-            # Its answer would be taken for that to the next question.
-            await self.close()
-            raise
-        error = answer.get("error")
-        if error is not None:
-            slow_down = error.get("kind") in ("forbidden", "rate-limited")
-            raise NotRead(str(error.get("why")), str(error.get("permission", "")), slow_down)
+        answer = await self.reader.ask({"read": {"project": scope.project, "instances": instances}})
         recording = answer.get("recording")
         if not isinstance(recording, dict):
             raise NotRead("the reader's answer has neither a recording nor an error")
         return recording
 
-    async def _ask(self, request: str) -> Mapping[str, Any]:
-        try:
-            if self.child is None or self.child.returncode is not None:
-                self.child = await asyncio.create_subprocess_exec(
-                    *self._argv, stdin=PIPE, stdout=PIPE, env=self._environment, limit=LONGEST_LINE
-                )
-            assert self.child.stdin is not None
-            assert self.child.stdout is not None
-            self.child.stdin.write(request.encode() + b"\n")
-            await self.child.stdin.drain()
-            line = await self.child.stdout.readline()
-            answer = json.loads(line) if line else None
-        except (OSError, ValueError) as error:
-            await self.close()
-            raise NotRead(f"the reader does not work: {error}") from error
-        if not isinstance(answer, dict):
-            child = self.child
-            await self.close()
-            raise NotRead(f"the reader ended with code {child.returncode}")
+    async def audit(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        answer = await self.auditor.ask({"audit": question})
+        if not isinstance(answer.get("entries"), list):
+            raise NotRead("the reader's answer has neither entries nor an error")
         return answer
 
+    async def rest(self) -> None:
+        # It is asked for a few minutes after a change, and changes are rare.
+        await self.auditor.close()
+
     async def close(self) -> None:
-        child, self.child = self.child, None
-        if child is None:
-            return
-        if child.stdin is not None:
-            child.stdin.close()
-        # A reader that has died by itself has a code of its own to tell, if it is given the moment to.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(0.2):
-                await child.wait()
-        if child.returncode is None:
-            with suppress(ProcessLookupError):
-                child.kill()
-            await child.wait()
+        await self.reader.close()
+        await self.auditor.close()
 
 
 class FromFile:
@@ -164,6 +124,12 @@ class FromFile:
         if not isinstance(recording, dict):
             raise NotRead(f"{self._path} is not a JSON object")
         return recording
+
+    async def audit(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise NotRead("the firewall is read from a file, which has no audit log")
+
+    async def rest(self) -> None:
+        return None
 
     async def close(self) -> None:
         return None
@@ -208,6 +174,20 @@ class Recordings:
             else Unavailable("reading the firewall is switched off")
         )
         self.trouble: Unavailable | None = None
+        # What the rules were before they last changed, and, compressed, the recording that is translated in `current`.
+        self.previous: Firewall | None = None
+        self.packed = b""
+
+    async def audit(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The audit log's answer. Raises NotRead."""
+        if self._source is None:
+            raise NotRead("reading the firewall is switched off")
+        return await self._source.audit(question)
+
+    async def rest(self) -> None:
+        """The audit log will not be asked soon."""
+        if self._source is not None:
+            await self._source.rest()
 
     def ask(self) -> None:
         """Read again soon."""
@@ -239,7 +219,8 @@ class Recordings:
         """Whether anything is otherwise than before, how long to pause, and whether not even an `ask` may cut that short."""
         scope, began = self._wanted(), self._now()
         try:
-            firewall = firewall_of(await source.read(scope))
+            recording = await source.read(scope)
+            firewall = firewall_of(recording)
         except NotARecording as error:
             return self._failed(NotRead(str(error))), self._pause(), False
         except NotRead as error:
@@ -251,6 +232,8 @@ class Recordings:
             slower = min(self._interval * 2 ** min(self._failures, 10), longest)
             return changed, self._jittered(slower) if error.slow_down else self._pause(), error.slow_down
         self._failures = 0
+        if not isinstance(self.current, Firewall) or self.current.revision != firewall.revision:
+            self.packed = await asyncio.to_thread(pack, recording)
         return self._succeeded(replace(firewall, source=source.name), began), self._pause(), False
 
     def _succeeded(self, read: Firewall, began: datetime) -> bool:
@@ -259,7 +242,10 @@ class Recordings:
         if isinstance(before, Firewall) and same:
             # The noun that was translated first stays: equal content, and whoever holds it need not look again.
             self.current = before.read_again(began)
+            if self.current.first_read is not None and began - self.current.first_read > SETTLED:
+                self.previous = None
         else:
+            self.previous = before if isinstance(before, Firewall) else None
             self.current = replace(read, first_read=began, last_read=began)
             problems = [str(p) for p in read.problems]
             log.info("firewall read", revision=read.revision, rules=len(read.rules), problems=problems)

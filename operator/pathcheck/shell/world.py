@@ -16,9 +16,21 @@ import structlog
 
 from pathcheck.model.checks import PathCheck
 from pathcheck.model.cluster import Backend, Node, ProbePod, Service
+from pathcheck.model.drift import FirewallChange
 from pathcheck.model.firewall import Problem
 from pathcheck.model.probing import PathProbe
-from pathcheck.shell.ports import ENDPOINT_SLICES, NODES, PATH_CHECKS, PATH_PROBES, PODS, SERVICES, Body, Resource
+from pathcheck.shell.ports import (
+    ENDPOINT_SLICES,
+    FIREWALL_CHANGES,
+    NODES,
+    PATH_CHECKS,
+    PATH_PROBES,
+    PODS,
+    SERVICES,
+    Body,
+    Resource,
+)
+from pathcheck.wire.firewall_changes import firewall_change_of
 from pathcheck.wire.nodes import node_of
 from pathcheck.wire.path_checks import path_check_of
 from pathcheck.wire.path_probes import path_probe_of
@@ -27,7 +39,7 @@ from pathcheck.wire.services import api_servers_of, backends_of, service_of
 
 log = structlog.get_logger()
 
-Noun = Node | Service | tuple[Backend, ...] | PathCheck | PathProbe | ProbePod
+Noun = Node | Service | tuple[Backend, ...] | PathCheck | PathProbe | ProbePod | FirewallChange
 Name = tuple[str, str]
 
 TRANSLATIONS: Mapping[Resource, Callable[[Mapping[str, Any]], Noun | Problem]] = {
@@ -37,6 +49,7 @@ TRANSLATIONS: Mapping[Resource, Callable[[Mapping[str, Any]], Noun | Problem]] =
     PATH_CHECKS: path_check_of,
     PATH_PROBES: path_probe_of,
     PODS: probe_pod_of,
+    FIREWALL_CHANGES: firewall_change_of,
 }
 
 
@@ -130,6 +143,11 @@ class World:
     def pods(self) -> dict[str, ProbePod]:
         """By node."""
         return {held.noun.node: held.noun for held in self._held[PODS].values() if isinstance(held.noun, ProbePod)}
+
+    def changes(self) -> tuple[FirewallChange, ...]:
+        """What became of the firewall, in its order."""
+        found = [h.noun for h in self._held[FIREWALL_CHANGES].values() if isinstance(h.noun, FirewallChange)]
+        return tuple(sorted(found, key=lambda change: change.number))
 
 
 def _name(body: Body) -> Name:

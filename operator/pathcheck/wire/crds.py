@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+from pathcheck.wire.firewall_changes import FirewallChangeResource
 from pathcheck.wire.path_checks import PathCheckResource
 from pathcheck.wire.path_probes import PathProbeResource
 from pathcheck.wire.schema import GROUP, VERSION
@@ -80,6 +81,20 @@ DEFINITIONS = {
                 _AGE,
             ),
         ),
+        Definition(
+            kind="FirewallChange",
+            plural="firewallchanges",
+            scope="Namespaced",
+            short_names=("fwc",),
+            model=FirewallChangeResource,
+            columns=(
+                Column("Number", "integer", ".number", "Counts up."),
+                Column("Noticed", "date", ".noticed", "How long ago it was noticed."),
+                Column("Who", "string", ".who", "Who made it, as the cloud's audit log has it."),
+                Column("What", "string", ".summary", "The edits."),
+                Column("Closes", "string", ".closes", "What is permitted no longer.", priority=1),
+            ),
+        ),
     )
 }
 
@@ -108,7 +123,7 @@ def definition(plural: str) -> dict[str, Any]:
                     "name": VERSION,
                     "served": True,
                     "storage": True,
-                    "subresources": {"status": {}},
+                    **({"subresources": {"status": {}}} if "status" in d.model.model_fields else {}),
                     "additionalPrinterColumns": [_column(c) for c in d.columns],
                     "schema": {"openAPIV3Schema": structural(d.model)},
                 }
@@ -131,28 +146,29 @@ class _Plain(yaml.SafeDumper):
 
 
 def structural(model: type[BaseModel]) -> dict[str, Any]:
-    """The structural schema of a whole resource: `model` has `spec` and `status`, the rest is Kubernetes' own.
+    """The structural schema of a whole resource: `model` has `spec` and `status`, or facts without either; the rest is Kubernetes' own.
 
-    Defaults below `status` are left out: what the operator did not say must not look as if it had.
+    Defaults outside of `spec` are left out: what the operator did not say must not look as if it had.
 
     Raises ValueError for a schema that cannot be structural, naming the field.
     """
     schema = model.model_json_schema(by_alias=True)
     definitions = schema.get("$defs", {})
-    properties = schema["properties"]
+    own = {name: field for name, field in schema["properties"].items() if name not in _KUBERNETES}
     return {
         "type": "object",
         "description": schema["description"],
-        "required": ["spec"],
-        "properties": {
-            "apiVersion": {"type": "string"},
-            "kind": {"type": "string"},
-            "metadata": {"type": "object"},
-            "spec": _field(properties["spec"], definitions, "spec", defaults=True),
-            "status": _field(properties["status"], definitions, "status", defaults=False),
-        },
+        "required": [name for name in schema["required"] if name in own and name != "status"],
+        "properties": _KUBERNETES
+        | {name: _field(field, definitions, name, defaults=name == "spec") for name, field in own.items()},
     }
 
+
+_KUBERNETES: dict[str, Any] = {
+    "apiVersion": {"type": "string"},
+    "kind": {"type": "string"},
+    "metadata": {"type": "object"},
+}
 
 # What JSON schema and structural schemas say in the same words.
 _SAME = (

@@ -60,12 +60,28 @@ class WorstLine(Wire):
     since: AwareDatetime | None = Field(default=None, description="Since when it is seen so.")
 
 
+class LastChangeLine(Wire):
+    """The latest change of the firewall that flips this check; the FirewallChange of this number has all of it."""
+
+    number: int = Field(ge=0, description="The FirewallChange's number.")
+    noticed: AwareDatetime = Field(description="When the first reading began that shows it.")
+    who: str = Field(default="", max_length=1024, description="Who made it, as the cloud's audit log has it.")
+    sentence: str = Field(max_length=4096, description="What was done, and what that closes and opens.")
+    worse: int = Field(
+        default=0, ge=0, description="Flows that are as expected no longer because of it, by prediction."
+    )
+    better: int = Field(default=0, ge=0, description="Flows that are as expected again because of it, by prediction.")
+
+
 class FirewallLine(Wire):
     """Which firewall the findings speak of."""
 
     source: str = Field(max_length=253, description="compute, file or none.")
     revision: str = Field(max_length=64, description="A hash of the rules' content.")
     read_time: AwareDatetime | None = Field(default=None, description="When this revision was first read.")
+    last_change: LastChangeLine | None = Field(
+        default=None, description="The latest change of the firewall that flips this check."
+    )
 
 
 class PathCheckStatus(Wire):
@@ -111,10 +127,24 @@ def status_of(status: Mapping[str, Any] | None) -> findings.Status | None:
             flows=findings.Counts(**read.flows.model_dump()) if read.flows else findings.Counts(),
             findings=tuple(findings.FindingLine(**f.model_dump()) for f in read.findings),
             worst=tuple(findings.WorstFlow(**w.model_dump()) for w in read.worst),
-            firewall=findings.FirewallState(**read.firewall.model_dump()) if read.firewall else None,
+            firewall=_firewall_of(read.firewall) if read.firewall else None,
         )
     except ValueError:  # pydantic's ValidationError is one, as is a Reason that a newer version wrote
         return None
+
+
+def _firewall_of(read: FirewallLine) -> findings.FirewallState:
+    change = read.last_change
+    return findings.FirewallState(
+        read.source,
+        read.revision,
+        read.read_time,
+        findings.LastChange(
+            change.number, change.noticed.astimezone(UTC), change.who, change.sentence, change.worse, change.better
+        )
+        if change
+        else None,
+    )
 
 
 def status_manifest_of(check: checks.PathCheck, status: findings.Status) -> dict[str, Any]:
@@ -160,15 +190,30 @@ def status_manifest_of(check: checks.PathCheck, status: findings.Status) -> dict
                 for w in status.worst
             ],
         }
+        | ({"firewall": _firewall(status.firewall)} if status.firewall else {}),
+    }
+
+
+def _firewall(state: findings.FirewallState) -> dict[str, Any]:
+    change = state.last_change
+    return (
+        {"source": state.source, "revision": state.revision}
+        | ({"readTime": _time(state.read_time)} if state.read_time else {})
         | (
             {
-                "firewall": {"source": status.firewall.source, "revision": status.firewall.revision}
-                | ({"readTime": _time(status.firewall.read_time)} if status.firewall.read_time else {})
+                "lastChange": {
+                    "number": change.number,
+                    "noticed": _time(change.noticed),
+                    "who": change.who[:1024],
+                    "sentence": change.sentence[:4096],
+                    "worse": change.worse,
+                    "better": change.better,
+                }
             }
-            if status.firewall
+            if change
             else {}
-        ),
-    }
+        )
+    )
 
 
 def _time(moment: datetime) -> str:
