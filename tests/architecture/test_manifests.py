@@ -15,6 +15,7 @@ from pathcheck.shell.settings import settings_of
 from pathcheck.shell.world import TRANSLATIONS
 from pathcheck.wire.datapath import config_map_of
 from pathcheck.wire.events import NAMESPACE as EVENT_NAMESPACE
+from pathcheck.wire.kept import SECRET
 from pathcheck.wire.path_checks import path_check_of
 from pathcheck.wire.probe_pods import pod_manifest
 
@@ -56,16 +57,20 @@ def test_operator_may_read() -> None:
 
 
 def test_operator_may_write() -> None:
-    """It writes probes and pods in its own namespace, fills one Secret, and creates Events where those of cluster-scoped objects live."""
+    """It writes probes, pods and the history in its own namespace, fills two Secrets, and creates Events in `default`."""
     roles = objects("Role")
     own = roles["pathcheck-system", "pathcheck-operator"]
     assert allowed(own) == {
         *(("", "pods", verb) for verb in ("create", "delete")),
-        *(("pathcheck.dev", "pathprobes", verb) for verb in ("create", "patch", "delete")),
+        *(
+            ("pathcheck.dev", kind, verb)
+            for kind in ("pathprobes", "firewallchanges")
+            for verb in ("create", "patch", "delete")
+        ),
         *(("", "secrets", verb) for verb in ("get", "patch")),
     }
     secrets = [rule for rule in own["rules"] if rule["resources"] == ["secrets"]]
-    assert [rule["resourceNames"] for rule in secrets] == [[KEY_SECRET]]
+    assert [rule["resourceNames"] for rule in secrets] == [[KEY_SECRET, SECRET]]
     events = roles[EVENT_NAMESPACE, "pathcheck-operator-events"]
     assert allowed(events) == {(ports.EVENTS.group, ports.EVENTS.plural, "create")}
 

@@ -76,7 +76,7 @@ def since(observation: Observation, moment: float) -> Seen:
             "reachable",
             read(5, 6),
             7,
-            Aligned(CHANGED_LATELY, settling=True),
+            Aligned(CHANGED_LATELY, settling=True, ahead=BLOCKED),
         ),
         (
             "an answer, and rules that block since long ago",

@@ -24,7 +24,7 @@ from pathcheck.shell.ports import (
     Resource,
     Unreachable,
 )
-from pathcheck.shell.reconcile import FLEET, Fleet, Key, Reconciler
+from pathcheck.shell.reconcile import FIREWALL, FLEET, Fleet, Key, Reconciler
 from pathcheck.shell.work import Gone
 from pathcheck.shell.world import TRANSLATIONS, World
 from pathcheck.wire.path_probes import path_probe_of, status_of
@@ -370,7 +370,7 @@ async def test_census() -> None:
 
 
 async def test_firewall_changed() -> None:
-    """A new recording wakes every check and not the fleet."""
+    """A new recording wakes every check and the history, and not the fleet."""
     it = await started()
     it.reconciler.firewall_changed()
-    assert it.asked == [CHECK]
+    assert it.asked == [CHECK, FIREWALL]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,11 @@ from typing import Any
 import pytest
 import yaml
 
+from pathcheck.core.attribute import attribute
 from pathcheck.core.decide import decide_check, decide_fleet
+from pathcheck.core.drift import drift
 from pathcheck.model.datapath import Shown
+from pathcheck.model.drift import Deed, Entry, FirewallChange
 from pathcheck.model.findings import Status
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.probing import PathProbe, Report, Result
@@ -48,6 +52,8 @@ class World:
     first_read: float = 0
     last_read: float = 0
     unread: Unavailable | None = None
+    previous: Firewall | None = None
+    changes: tuple[FirewallChange, ...] = ()
     shown: Shown = field(default_factory=Shown)
 
     def take(self, step: dict[str, Any]) -> CheckDecision:
@@ -56,13 +62,17 @@ class World:
         self.seen = step.get("seen", self.seen)
         self.proven = step.get("proven")
         changed = set(step.get("delete", ())) | set(step.get("restore", ()))
+        before = self.firewall()
         if "add" in step:
             self.recording = self.recording | {"firewalls": [*self.recording["firewalls"], step["add"]]}
         if changed or "add" in step:
             self.deleted ^= changed
             self.first_read = self.last_read = now
+            self.previous = before
         self.last_read = step.get("read", self.last_read)
         self.unread = Unavailable(**step["unread"]) if "unread" in step else None
+        if "history" in step:
+            self.changes = (self.change(now, before, **step["history"]),)
         # Two rounds: probe pods and their assignments first, then what they report.
         for node, assignment in decide_fleet(self.snapshot(now)).assignments.items():
             if node in self.pods and node not in step.get("late", ()):
@@ -71,6 +81,20 @@ class World:
         manifest = status_manifest_of(path_check_of(self.body), decision.status)
         self.body = self.body | {"status": json.loads(json.dumps(manifest["status"]))}
         return decision
+
+    def change(self, now: float, before: Firewall, who: str = "") -> FirewallChange:
+        """What the operator writes of the latest reading, with whoever the audit log names, two seconds before it."""
+        found = drift(self.snapshot(now), before, self.firewall(), 1, seconds(now - 5), seconds(now))
+        assert found is not None
+        edits = found.difference.edits
+        entries = [
+            Entry(
+                edit.id, seconds(now - 2), who, f"v1.compute.firewalls.{_METHODS[edit.deed]}", edit.resource, "gcloud"
+            )
+            for edit in edits
+            if who
+        ]
+        return attribute(found, entries, timedelta(), (), seconds(now))
 
     def report(self, node: str, dials: list[str], listeners: Any, now: float) -> Report:
         before = {r.id: r for r in self.reports[node].results} if node in self.reports else {}
@@ -104,6 +128,8 @@ class World:
             checks={check.name: check},
             firewall=self.unread or self.firewall(),
             datapath=self.shown,
+            previous=self.previous,
+            changes=self.changes,
         )
         assignments = decide_fleet(snapshot).assignments
         probes = {n: PathProbe(n, f"probe-uid-{n}", a, self.reports.get(n)) for n, a in assignments.items()}
@@ -131,6 +157,7 @@ def shown(decision: CheckDecision, keys: set[str]) -> dict[str, Any]:
             for f in status.findings
         ],
         "events": [f"{a.reason} {a.note}" for a in decision.announcements],
+        "lastChange": last_change(status),
         "proves": sorted(decision.prove),
         "readsFirewall": decision.read_firewall,
     }
@@ -141,6 +168,15 @@ def pod_network(story: dict[str, Any]) -> Shown:
     """What the story's DaemonSets, by name alone, and ConfigMaps say."""
     daemon_sets = [{"metadata": {"name": name}} for name in story.get("daemonSets", ())]
     return shown_of(Seen(daemon_sets, story.get("configMaps", {})))
+
+
+_METHODS = {Deed.CREATED: "insert", Deed.DELETED: "delete", Deed.CHANGED: "patch"}
+
+
+def last_change(status: Status) -> str:
+    """`NUMBER by WHO: WORSE worse, BETTER better`."""
+    change = status.firewall.last_change if status.firewall is not None else None
+    return f"{change.number} by {change.who}: {change.worse} worse, {change.better} better" if change else ""
 
 
 def message(status: Status) -> str:

@@ -195,6 +195,54 @@ def impact(
         raise typer.Exit(2) from None
 
 
+@app.command(short_help="What differs between two recordings?")
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="BEFORE", help="What the Compute API answered, as JSON.")],
+    after: Annotated[Path, typer.Argument(metavar="AFTER", help="The same, later.")],
+    output: Annotated[Output, typer.Option("--output", "-o", help="For people or for scripts.")] = Output.TEXT,
+) -> None:
+    """Compare two recordings by what they mean, offline: the edits, and which packets are permitted no longer, or now.
+
+    Exit codes: 0 no packet can meet anything else, 1 one can, 2 something cannot be read.
+    """
+    from pathcheck.cli.diff import tell
+    from pathcheck.cli.predict import BadInput
+
+    try:
+        code = tell(before, after, output is Output.JSON)
+    except BadInput as error:
+        for line in error.args:
+            typer.echo(f"pathcheck diff: {line}", err=True)
+        raise typer.Exit(2) from None
+    raise typer.Exit(code)
+
+
+@app.command(short_help="Who changed the firewall, when, and what broke?")
+def history(
+    check: Annotated[str | None, typer.Argument(metavar="[PATHCHECK]", help="Only what flips this one.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--filename", "-f", metavar="FILE", help="kubectl get firewallchanges -A -o json; else the cluster."
+        ),
+    ] = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="For people or for scripts.")] = Output.TEXT,
+) -> None:
+    """List what became of the firewall since the operator watches it, as the cluster keeps it, the latest first.
+
+    Exit codes: 0 answered, 2 neither file nor cluster can be read.
+    """
+    from pathcheck.cli.history import tell
+    from pathcheck.cli.predict import BadInput
+
+    try:
+        tell(check, file, output is Output.JSON)
+    except BadInput as error:
+        for line in error.args:
+            typer.echo(f"pathcheck history: {line}", err=True)
+        raise typer.Exit(2) from None
+
+
 def run() -> None:
     """The entry point."""
     sys.exit(app())

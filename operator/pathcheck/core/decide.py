@@ -48,22 +48,27 @@ def decide_check(snapshot: Snapshot, name: str, spell: Callable[[Fix], str]) -> 
     if check.evidence is Evidence.PREDICTED:
         return _decide_predicted(snapshot, check, planned, spell)
     judgements: list[Judgement] = []
+    foretold: dict[int, Explanation] = {}
     prove: set[str] = set()
     read_firewall = False
     for asked in planned.asked:
         seen, unproven = observe(asked, snapshot.probes, snapshot.pods, snapshot.now, snapshot.heartbeat_seconds)
         aligned = _explain(asked, seen, check, snapshot, every_range)
         judgement = judge(asked.flow, check.expectation, aligned.explanation, seen)
-        if aligned.ahead is not None and _foretold(asked, check, aligned.ahead, snapshot, every_range):
-            judgement = replace(judgement, explanation=aligned.ahead, note=_AHEAD[check.expectation])
         if judgement.verdict is Verdict.UPHELD and SOME_BACKENDS in aligned.explanation.decided_by:
             # A Service whose every third connection dies is not well: the answers seen are those of the other backends.
             note = Reason.SOME_BACKENDS_BLOCKED if check.expectation is Expectation.REACHABLE else None
             judgement = replace(judgement, note=note)
         carried = next((way.carried for way in asked.ways if way.carried), "")
+        if aligned.ahead is not None and _foretold(asked, check, aligned.ahead, snapshot, every_range):
+            foretold[len(judgements)] = aligned.ahead
         judgements.append(replace(judgement, at_firewall=asked.at_firewall, carried=carried, settling=aligned.settling))
         prove |= unproven
         read_firewall |= aligned.outdated
+    if not any(j.verdict is Verdict.VIOLATED for j in judgements):
+        # Once packets die, each is told as it does.
+        for i, ahead in foretold.items():
+            judgements[i] = replace(judgements[i], explanation=ahead, note=_AHEAD[check.expectation])
     sources = senders(planned, pod_ranges(snapshot, planned.sources))
     findings = group(judgements, snapshot.firewall, sources)
     findings = tuple(_with_fix(f, check, planned, snapshot, sources) for f in findings)

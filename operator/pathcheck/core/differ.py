@@ -127,14 +127,15 @@ def _changes(old: Rule, new: Rule) -> str:
     return ", ".join(said) or "a condition of it changed"
 
 
-def _more_or_less(field: str, had: Sequence[str], has: Sequence[str]) -> Iterator[str]:
+def _more_or_less(field: str, had: Sequence[str], has: Sequence[str], empty: str = "any") -> Iterator[str]:
+    """`empty` is what having none of them means."""
     lost, won = [x for x in had if x not in has], [x for x in has if x not in had]
     if lost and won:
         yield f"{field} {', '.join(sorted(lost))} → {', '.join(sorted(won))}"
     elif lost:
-        yield f"{field} without {', '.join(sorted(lost))}" if has else f"{field} {', '.join(sorted(lost))} → any"
+        yield f"{field} without {', '.join(sorted(lost))}" if has else f"{field} {', '.join(sorted(lost))} → {empty}"
     elif won:
-        yield f"{field} with {', '.join(sorted(won))}" if had else f"{field} any → {', '.join(sorted(won))}"
+        yield f"{field} with {', '.join(sorted(won))}" if had else f"{field} {empty} → {', '.join(sorted(won))}"
 
 
 # Firewall policies
@@ -265,7 +266,7 @@ def _renamed(old: Instance, new: Instance) -> tuple[list[str], frozenset[str]]:
             said.append(f"its {field} are {'not known any more' if has is None else 'known now'}")
             names |= (had or frozenset()) | (has or frozenset())
         else:
-            said += _more_or_less(field, sorted(had), sorted(has))
+            said += _more_or_less(field, sorted(had), sorted(has), "none")
             names |= had ^ has
     return said, names
 

@@ -94,18 +94,20 @@ class History:
             kept = replace(kept, read=max(kept.read, previous.last_read))
         change, completed = await asyncio.to_thread(_compared, snapshot, kept, packed, first_read)
         if change is not None:
-            change = replace(change, number=self._number(change, kept))
-            await self._write(change)
-            log.info("firewall changed", number=change.number, what=sentence(change))
+            known = self._written(change, kept)
+            change = known or replace(change, number=self._latest() + 1)
+            if known is None:
+                await self._write(change)
+                log.info("firewall changed", number=change.number, what=sentence(change))
         await self._keep(Kept(change.number if change else kept.number, firewall.revision, first_read, completed))
         await self._prune()
 
-    def _number(self, change: FirewallChange, kept: Kept) -> int:
-        """The next; that of the same change, where an operator died before it was kept."""
+    def _written(self, change: FirewallChange, kept: Kept) -> FirewallChange | None:
+        """The same change, where it was written but the reading was not kept."""
         for other in self._world.changes():
             if other.number == kept.number + 1 and (other.before, other.after) == (change.before, change.after):
-                return other.number
-        return self._latest() + 1
+                return other
+        return None
 
     def _latest(self) -> int:
         """The last number that was given."""
