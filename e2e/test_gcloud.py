@@ -1,4 +1,5 @@
-"""gcloud's commands about firewall policies and what they speak of, as the documentation types them; nothing is enforced.
+"""gcloud's commands about firewall policies and what they speak of, and about the audit log, as the documentation types
+them; nothing is enforced.
 
 That gcloud changes VPC rules, and packets follow, is in test_cloud.py.
 """
@@ -42,6 +43,7 @@ def gcloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcloud]:
     with emulator(SEED, directory, "nowhere", "--no-enforce") as endpoint:
         environment = os.environ | {
             "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE": f"http://{endpoint}/compute/v1/",
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_LOGGING": f"http://{endpoint}/",
             "CLOUDSDK_API_ENDPOINT_OVERRIDES_NETWORKSECURITY": f"http://{endpoint}/",
             "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
             "CLOUDSDK_CORE_PROJECT": PROJECT,
@@ -120,3 +122,20 @@ def test_what_rules_depend_on(gcloud: Gcloud) -> None:
     assert tags.split() == ["web"]
     gcloud("compute routes delete pods")
     assert gcloud("compute routes list --format=value(name)") == ""
+
+
+@pytest.mark.timeout(300)
+def test_who_changed_a_rule(gcloud: Gcloud) -> None:
+    """gcloud reads in the audit log what gcloud did, who it was, and by which command."""
+    gcloud("compute firewall-rules create ssh --network=default --allow=tcp:22")
+    gcloud("compute firewall-rules delete ssh")
+    query = "(logName:activity)(resource.type=gce_firewall_rule)(operation.last=true)"
+    payload = "protoPayload.methodName,protoPayload.authenticationInfo.principalEmail"
+    agent = "protoPayload.requestMetadata.callerSuppliedUserAgent"
+    lines = [
+        line.split("\t") for line in gcloud(f"logging read {query} --format=value({payload},{agent})").splitlines()
+    ]
+    assert [(method, who, words.split()[2]) for method, who, words in lines] == [
+        ("v1.compute.firewalls.delete", "owner@example.com", "command/gcloud.compute.firewall-rules.delete"),
+        ("v1.compute.firewalls.insert", "owner@example.com", "command/gcloud.compute.firewall-rules.create"),
+    ]

@@ -23,6 +23,7 @@ def variables(state: State) -> dict[str, str]:
         "KUBECACHEDIR": str(state.root / "kubectl-cache"),
         "PATH": ":".join(path),
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE": f"http://127.0.0.1:{LOCAL_COMPUTE_PORT}/compute/v1/",
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_LOGGING": f"http://127.0.0.1:{LOCAL_COMPUTE_PORT}/",
         "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
         "CLOUDSDK_CORE_PROJECT": PROJECT,
         "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",

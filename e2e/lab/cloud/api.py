@@ -1,7 +1,7 @@
 """Which call does what: methods and paths of Compute Engine v1 as a table, one line each.
 
 https://docs.cloud.google.com/compute/docs/reference/rest/v1. Paths are relative to the project, those that begin with
-`locations/global` to the API's root: they are organizations' and folders'.
+`locations/global` to the API's root: they are organizations' and folders'. What other Google APIs answer is asked first.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from e2e.lab.cloud import log_entries
 from e2e.lab.cloud.associations import Associations
+from e2e.lab.cloud.audit_log import AuditLog
 from e2e.lab.cloud.changes import Changes
+from e2e.lab.cloud.clock import Clock
 from e2e.lab.cloud.effective import Effective
 from e2e.lab.cloud.elsewhere import Elsewhere
 from e2e.lab.cloud.enforce import Enforcer
@@ -60,7 +63,8 @@ class Api:
         self._elsewhere = Elsewhere(recording, self._store)
         self._effective = Effective(self._store, recording, self._elsewhere.groups)
         self._reading = Reading(self._store, self._effective, self._elsewhere)
-        changes = Changes(self._store, enforcer, self._wanted)
+        self.audit = AuditLog(self._store)
+        self._changes = changes = Changes(self._store, enforcer, self._wanted)
         self._firewalls = Firewalls(self._store, changes)
         taken = self._effective.recorded_names()
         self._policies = Policies(self._store, changes, self._elsewhere.groups, taken)
@@ -78,6 +82,11 @@ class Api:
         return self._store.project
 
     @property
+    def clock(self) -> Clock:
+        """The cloud's clock."""
+        return self._store.clock
+
+    @property
     def notes(self) -> list[str]:
         """What the seed has that packets will not obey, one line each."""
         return self._effective.notes()
@@ -93,6 +102,8 @@ class Api:
         Raises:
             ApiError: every other answer.
         """
+        if (call.method, call.path) == ("POST", log_entries.PATH):
+            return self.audit.answer(call.parameters, call.body)
         with self._lock:
             elsewhere = self._elsewhere.answer(call.method, call.path, call.parameters)
         if elsewhere is not None:
@@ -111,6 +122,7 @@ class Api:
             if match and route.method == call.method:
                 _check_parameters(call.parameters, route.parameters)
                 with self._lock:
+                    self._changes.user = call.user
                     return route.answer(call, **match.groupdict())
         raise _no_such_call(call)
 

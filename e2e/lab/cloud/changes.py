@@ -7,17 +7,18 @@ from collections.abc import Callable, Mapping
 from e2e.lab.cloud import operations
 from e2e.lab.cloud.enforce import EnforcementError, Enforcer
 from e2e.lab.cloud.errors import ApiError
-from e2e.lab.cloud.store import Json, Store, timestamp
+from e2e.lab.cloud.store import Json, Store
 from e2e.lab.cloud.wanted import Wanted
 
 
 class Changes:
-    """The one way to change a resource that packets obey. Not safe for threads: the caller holds a lock."""
+    """The one way to change a resource that packets obey, as `user`. Not safe for threads: the caller holds a lock."""
 
     def __init__(self, store: Store, enforcer: Enforcer, wanted: Callable[[], Wanted]) -> None:
         self._store = store
         self._enforcer = enforcer
         self._wanted = wanted
+        self.user = operations.OWNER
 
     def enforce(self) -> None:
         """Puts in force what the store has now.
@@ -39,7 +40,7 @@ class Changes:
         Raises:
             ApiError: 500 when it cannot be enforced.
         """
-        started = timestamp()
+        started = self._store.clock.timestamp()
         wanted: dict[str, Json | None] = {**(also or {}), path: after}
         before = {each: self._store.get(each) for each in wanted}
         self._set(wanted)
@@ -48,7 +49,7 @@ class Changes:
         except EnforcementError as error:
             self._set(before)
             raise ApiError(500, "internalError", f"The rules could not be put in force: {error}") from error
-        return operations.record(self._store, verb, path, (after or before[path] or {})["id"], started)
+        return operations.record(self._store, verb, path, (after or before[path] or {})["id"], started, self.user)
 
     def _set(self, resources: Mapping[str, Json | None]) -> None:
         for path, resource in resources.items():

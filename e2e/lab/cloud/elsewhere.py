@@ -14,7 +14,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from e2e.lab.cloud.errors import RpcError
-from e2e.lab.cloud.store import Json, SeedError, Store, timestamp
+from e2e.lab.cloud.store import Json, SeedError, Store
 
 _GROUPS = re.compile(r"/v1/(?P<parent>(?:projects|organizations)/[^/]+/locations/[^/]+)/addressGroups")
 _GROUP = re.compile(_GROUPS.pattern + r"/(?P<name>[^/]+)")
@@ -34,7 +34,7 @@ class Elsewhere:
             SeedError: one of the two is not of its shape.
         """
         self._store = store
-        self._began = timestamp()
+        self._began = store.clock.timestamp()
         self.groups: Mapping[str, list[str]] = _lists(recording, "addressGroups", ip_network)
         self.bindings: Mapping[str, list[str]] = _lists(recording, "secureTagBindings", _tag_value)
 

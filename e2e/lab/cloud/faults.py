@@ -13,7 +13,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from e2e.lab.cloud.errors import ApiError, invalid
+from e2e.lab.cloud.errors import ApiError, RpcError, invalid
 from e2e.lab.cloud.permissions import Needed
 from e2e.lab.cloud.store import Json
 
@@ -74,7 +74,10 @@ class Fault:
             return needed.refused(self.permission)
         if self.code is None:
             return None
-        return ApiError(self.code, *_ERRORS[self.code])
+        if needed.of_compute:
+            return ApiError(self.code, *_ERRORS[self.code])
+        # Elsewhere a rate that is exhausted is 429, and 403 is a permission that is missing.
+        return needed.refused(needed.permission) if self.code == 403 else RpcError(self.code, _ERRORS[self.code][1])
 
 
 class Faults:

@@ -6,7 +6,7 @@ from typing import Any
 
 from e2e.lab.cloud.changes import Changes
 from e2e.lab.cloud.errors import ApiError, already_exists, not_found
-from e2e.lab.cloud.store import Json, SeedError, Store, new_id, timestamp
+from e2e.lab.cloud.store import Json, SeedError, Store, new_id
 from e2e.lab.cloud.validation import check_fields, check_unchanged, stored
 
 COLLECTION = "global/firewalls"
@@ -95,7 +95,7 @@ class Firewalls:
         return {
             "kind": "compute#firewall",
             "id": str(known.get("id") or new_id()),
-            "creationTimestamp": known.get("creationTimestamp") or timestamp(),
+            "creationTimestamp": known.get("creationTimestamp") or self._store.clock.timestamp(),
             "selfLink": self._store.link(path),
             **rule,
         }

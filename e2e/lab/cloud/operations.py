@@ -7,19 +7,18 @@ beside the resource that was changed: `global/operations/…`, `regions/r/operat
 from __future__ import annotations
 
 import secrets
-import time
 
-from e2e.lab.cloud.store import ORGANIZATIONAL, Json, Store, new_id, timestamp
+from e2e.lab.cloud.store import ORGANIZATIONAL, Json, Store, new_id
 
-USER = "anonymous@lab.invalid"
+# Who changes things as long as nobody says otherwise.
+OWNER = "owner@example.com"
 
 
-def record(store: Store, verb: str, target: str, target_id: str, started: str) -> Json:
+def record(store: Store, verb: str, target: str, target_id: str, started: str, user: str) -> Json:
     """A finished operation on a path as the store has it, kept in the store."""
     # The shape of the API's own names: milliseconds and random hexadecimal digits.
-    name = (
-        f"operation-{time.time_ns() // 1_000_000}-{secrets.token_hex(6)}-{secrets.token_hex(4)}-{secrets.token_hex(4)}"
-    )
+    milliseconds = int(store.clock.now().timestamp() * 1000)
+    name = f"operation-{milliseconds}-{secrets.token_hex(6)}-{secrets.token_hex(4)}-{secrets.token_hex(4)}"
     scope = target.split("/")[0] if target.startswith("global/") else "/".join(target.split("/")[:2])
     if target.startswith(ORGANIZATIONAL):
         # gcloud tells these by their names, and reads the organization from it.
@@ -34,11 +33,11 @@ def record(store: Store, verb: str, target: str, target_id: str, started: str) -
         "targetLink": store.link(target),
         "targetId": target_id,
         "status": "DONE",
-        "user": USER,
+        "user": user,
         "progress": 100,
         "insertTime": started,
         "startTime": started,
-        "endTime": timestamp(),
+        "endTime": store.clock.timestamp(),
         "selfLink": store.link(path),
     }
     for kind in ("region", "zone"):

@@ -1,7 +1,7 @@
 """Which permission a call needs, and on what: so that one can be taken away and the answer is Google's.
 
 The method pages of https://docs.cloud.google.com/compute/docs/reference/rest/v1 name the permissions. Compute Engine's
-refusal names permission and resource; the refusals of Network Security and Resource Manager are worded otherwise.
+refusal names permission and resource; the refusals of Network Security, Resource Manager and Logging are worded otherwise.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from e2e.lab.cloud.errors import ApiError, RpcError, forbidden
 from e2e.lab.cloud.store import path_of
 
+# https://docs.cloud.google.com/logging/docs/access-control; the sentence is in many a bug report.
+_LOG_ENTRIES, _NO_LOG_ENTRIES = "logging.logEntries.list", "Permission denied for all log views"
 _REGION_EFFECTIVE = "compute.networks.getRegionEffectiveFirewalls"
 _PROJECT = "(?P<resource>projects/[^/]+)"
 _SCOPE = "(?:global|zones/[^/]+|regions/[^/]+)"
@@ -59,6 +61,7 @@ _ROWS = tuple(
         ),
         ("GET", r"v3/(?P<resource>effectiveTags)", "compute.instances.listEffectiveTags"),
         ("GET", r"v3/(?P<resource>tagBindings)", "compute.instances.listTagBindings"),
+        ("POST", r"v2/(?P<resource>entries:list)", _LOG_ENTRIES),
     )
 )
 
@@ -75,13 +78,15 @@ class Needed:
         """The answer to who has not this permission."""
         if self.of_compute:
             return forbidden(permission, self.resource)
+        if self.permission == _LOG_ENTRIES:
+            return RpcError(403, _NO_LOG_ENTRIES)
         return RpcError(403, f"Permission '{permission}' denied on '{self.resource}'")
 
 
 def needed(method: str, path: str, parameters: Mapping[str, str]) -> Needed:
     """What a call on a path without the prefix /compute/v1 needs; of an unknown one no permission, on the path itself."""
     path = path.strip("/")
-    of_compute = not path.startswith(("v1/", "v3/"))
+    of_compute = not path.startswith(("v1/", "v2/", "v3/"))
     for verb, pattern, permission in _ROWS:
         match = pattern.fullmatch(path) if re.fullmatch(verb, method) else None
         if match:

@@ -16,7 +16,7 @@ from typing import Any
 from e2e.lab.cloud import fields, policy_rules
 from e2e.lab.cloud.changes import Changes
 from e2e.lab.cloud.errors import ApiError, already_exists, invalid, not_found, required
-from e2e.lab.cloud.store import ORGANIZATIONAL, Json, Store, new_fingerprint, new_id, timestamp
+from e2e.lab.cloud.store import ORGANIZATIONAL, Json, Store, new_fingerprint, new_id
 
 COLLECTION = "firewallPolicies"
 
@@ -69,7 +69,7 @@ class Policies:
         path = f"{parent}/{identity['name']}"
         policy: Json = {
             "kind": "compute#firewallPolicy",
-            "creationTimestamp": timestamp(),
+            "creationTimestamp": self._store.clock.timestamp(),
             **identity,
             "description": given.get("description", ""),
             "selfLink": self._store.link(path),

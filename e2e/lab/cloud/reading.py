@@ -11,6 +11,7 @@ from e2e.lab.cloud.effective import Effective
 from e2e.lab.cloud.elsewhere import Elsewhere
 from e2e.lab.cloud.errors import invalid, not_found, required
 from e2e.lab.cloud.firewalls import COLLECTION as FIREWALLS
+from e2e.lab.cloud.operations import OWNER
 from e2e.lab.cloud.store import ROOT, Json, Store, path_of
 
 _KINDS = {
@@ -28,12 +29,14 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to the API: `path` without query and without the prefix /compute/v1, `body` parsed from JSON or None."""
+    """One request to the API: `path` without query and without the prefix /compute/v1, `body` parsed from JSON or None,
+    `user` who makes it."""
 
     method: str
     path: str
     parameters: Mapping[str, str]
     body: Any = None
+    user: str = OWNER
 
 
 class Reading:

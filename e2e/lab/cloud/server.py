@@ -8,6 +8,9 @@ The side door (`/lab/…`) is opened on loopback listeners only: what a lab's po
 | GET /lab/faults      | `{"faults": [...]}` that are still waiting          |
 | DELETE /lab/faults   | forgets them all                                    |
 | GET /lab/requests    | `{"requests": [...]}`, the latest last              |
+| POST /lab/audit      | changes settings (audit_log.py has them)            |
+| GET /lab/audit       | the settings, and how many `entries` there are      |
+| DELETE /lab/audit    | their defaults; `{"entries": true}` forgets those   |
 """
 
 from __future__ import annotations
@@ -24,14 +27,18 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from e2e.lab.cloud import batch
 from e2e.lab.cloud.api import Api
+from e2e.lab.cloud.audit_entries import Caller
+from e2e.lab.cloud.clock import Clock
 from e2e.lab.cloud.errors import ApiError
 from e2e.lab.cloud.faults import Fault, Faults
 from e2e.lab.cloud.journal import Journal
 from e2e.lab.cloud.permissions import Needed, needed
 from e2e.lab.cloud.reading import Call
-from e2e.lab.cloud.store import Json, timestamp
+from e2e.lab.cloud.store import Json
 
 PREFIX = "/compute/v1"
+# The journal's, which is compared with other processes': never the cloud's.
+_THIS_MACHINE = Clock()
 # Firewall rules with every list at its limit stay below this.
 LARGEST_BODY = 1_000_000
 
@@ -83,6 +90,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_POST = do_PATCH = do_PUT = do_DELETE = do_GET  # noqa: N815
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date of an answer, by the cloud's clock."""
+        now = self.server.emulator.api.clock.now().timestamp()
+        return super().date_time_string(now if timestamp is None else timestamp)
+
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: the journal has it."""
 
@@ -112,9 +124,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, *batch.joined(answers))
 
     def _call(self, method: str, target: str, text: bytes) -> tuple[int, Json] | None:
-        """Code and body of one call's answer, told to the journal; None for a connection that is to be cut."""
+        """Code and body of one call's answer, told to the journal and the audit log; None for a connection to be cut."""
         began = time.monotonic()
         emulator = self.server.emulator
+        audit = emulator.api.audit
+        caller = self._caller()
         url = urlsplit(target)
         path = unquote(url.path)
         parameters = dict(parse_qsl(url.query, keep_blank_values=True))
@@ -122,6 +136,8 @@ class _Handler(BaseHTTPRequestHandler):
         call_path = path.removeprefix(PREFIX)
         need = needed(method, call_path, parameters)
         fault = None if is_side_door else emulator.faults.take(method, path, need.permission)
+        change = None if is_side_door else audit.begun(method, call_path, parameters, need.permission)
+        body = None
         try:
             body = _parsed(text)
             error = self._suffer(fault, need)
@@ -130,17 +146,19 @@ class _Handler(BaseHTTPRequestHandler):
             if is_side_door:
                 answer = self._side_door(method, path, body)
             else:
-                answer = emulator.api.answer(Call(method, call_path, parameters, body))
+                answer = emulator.api.answer(Call(method, call_path, parameters, body, caller.principal))
             code = 200
         except ApiError as error:
             code, answer = error.code, error.body()
         cut = fault is not None and fault.cut
+        if change and not cut:
+            audit.ended(change, caller, body, code, answer)
         if not is_side_door:
             entry: Json = {
-                "time": timestamp(),
+                "time": _THIS_MACHINE.timestamp(),
                 "listener": self.server.name,
-                "client": self.client_address[0],
-                "userAgent": self.headers.get("User-Agent", ""),
+                "client": caller.address,
+                "userAgent": caller.agent,
                 "method": method,
                 "path": path,
                 "parameters": parameters,
@@ -149,6 +167,10 @@ class _Handler(BaseHTTPRequestHandler):
             }
             emulator.journal.add(entry | ({"fault": fault.number} if fault else {}))
         return None if cut else (code, answer)
+
+    def _caller(self) -> Caller:
+        principal = self.server.emulator.api.audit.principal(self.headers.get("Authorization", ""))
+        return Caller(principal, self.client_address[0], self.headers.get("User-Agent", ""))
 
     def _suffer(self, fault: Fault | None, need: Needed) -> ApiError | None:
         if fault is None:
@@ -179,6 +201,12 @@ class _Handler(BaseHTTPRequestHandler):
                 return {}
             case "GET", "/lab/requests":
                 return {"requests": emulator.journal.latest()}
+            case "POST", "/lab/audit":
+                return emulator.api.audit.set(body)
+            case "GET", "/lab/audit":
+                return emulator.api.audit.described()
+            case "DELETE", "/lab/audit":
+                return emulator.api.audit.reset(body)
         raise ApiError(404, "notFound", f"The side door has no {method} {path}")
 
     def _answer(self, code: int, answer: Json) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
+
+from e2e.lab.cloud.clock import Clock
 
 Json = dict[str, Any]
 
@@ -30,10 +31,11 @@ class SeedError(ValueError):
 
 
 class Store:
-    """One project's resources. Not safe for threads: the caller holds a lock."""
+    """One project's resources, and the clock that dates them. Not safe for threads: the caller holds a lock."""
 
     def __init__(self, project: str) -> None:
         self.project = project
+        self.clock = Clock()
         self._resources: dict[str, Json] = {}
 
     def get(self, path: str) -> Json | None:
@@ -111,11 +113,6 @@ def new_fingerprint() -> str:
     return base64.urlsafe_b64encode(secrets.token_bytes(8)).decode()
 
 
-def timestamp() -> str:
-    """The time now as RFC 3339 with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
 def seeded(recording: Mapping[str, Any]) -> Store:
     """A store with a recording's networks, subnetworks, routes and instances; its firewalls are added by the caller.
 
@@ -138,7 +135,7 @@ def seeded(recording: Mapping[str, Any]) -> Store:
             output_only: Json = {
                 "kind": f"compute#{kind}",
                 "id": new_id(),
-                "creationTimestamp": timestamp(),
+                "creationTimestamp": store.clock.timestamp(),
                 "selfLink": store.link(path),
             }
             if collection == "networks":

@@ -9,7 +9,7 @@ from typing import Any
 from e2e.lab.cloud import fields
 from e2e.lab.cloud.changes import Changes
 from e2e.lab.cloud.errors import ApiError, already_exists, invalid, not_found, required
-from e2e.lab.cloud.store import Json, Store, new_fingerprint, new_id, timestamp
+from e2e.lab.cloud.store import Json, Store, new_fingerprint, new_id
 
 ORDERS = ("AFTER_CLASSIC_FIREWALL", "BEFORE_CLASSIC_FIREWALL")
 _ROUTE_TYPES: fields.Types = {
@@ -77,7 +77,7 @@ class Surroundings:
         route = given | {
             "kind": "compute#route",
             "id": new_id(),
-            "creationTimestamp": timestamp(),
+            "creationTimestamp": self._store.clock.timestamp(),
             "network": self._store.link(fields.network("resource.network", given["network"], self._store)),
             "destRange": fields.cidr("resource.destRange", given["destRange"]),
             "priority": fields.between("resource.priority", given.get("priority", 1000), 0, 65535),
