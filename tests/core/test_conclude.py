@@ -7,7 +7,17 @@ from dataclasses import replace
 
 from pathcheck.core.conclude import conclude
 from pathcheck.model.checks import PathCheck
-from pathcheck.model.findings import Announcement, Condition, Counts, Finding, Judgement, Seen, Status
+from pathcheck.model.findings import (
+    Announcement,
+    Condition,
+    Counts,
+    Finding,
+    FirewallState,
+    Judgement,
+    LastChange,
+    Seen,
+    Status,
+)
 from pathcheck.model.firewall import Explanation, Problem
 from pathcheck.model.plans import Objection, Plan
 from pathcheck.model.words import ConditionStatus, Observation, Prediction, Reason, Verdict
@@ -168,3 +178,53 @@ def test_a_condition_keeps_its_date_while_its_status_stays() -> None:
     assert second.condition("Upheld") == Condition(
         "Upheld", FALSE, Reason.BLOCKED_BY_FIREWALL, "2 of 2 flows violated: no rule admits it", seconds(10)
     )
+
+
+CHANGE = LastChange(7, seconds(9), "", "web deleted", 4, 0)
+FORETOLD = Finding(Reason.FIREWALL_WOULD_BLOCK, Verdict.UPHELD, (GOOD.flow,), "it will die", "implied-deny-ingress")
+
+
+def of_firewall(change: LastChange | None, before: Status | None, at: float = 10) -> list[Announcement]:
+    """What is announced beside the conditions, with this as the last change of the firewall."""
+    state = FirewallState("compute", "5f3c", seconds(1), change)
+    _, announced = conclude(check(status=before), Plan(), [GOOD], (), [], state, seconds(at))
+    return [a for a in announced if a.reason is Reason.FIREWALL_CHANGED]
+
+
+def known(change: LastChange | None) -> Status:
+    return replace(GREEN, firewall=FirewallState("compute", "5f3c", seconds(1), change))
+
+
+def test_a_change_of_the_firewall_is_told_once_and_once_more_when_its_author_is_known() -> None:
+    """What, and how many of the check's flows; the same key for a retry, another one for another change."""
+    named = replace(CHANGE, who="dana@example.com", sentence="web deleted by dana@example.com")
+    (first,) = of_firewall(CHANGE, known(None))
+    (second,) = of_firewall(named, known(CHANGE))
+    assert (first.warning, first.note, second.note) == (
+        True,
+        "web deleted; 4 flows are as expected no longer, by the rules",
+        "web deleted by dana@example.com; 4 flows are as expected no longer, by the rules",
+    )
+    assert first == of_firewall(CHANGE, known(None))[0]
+    assert first.key != second.key
+    assert of_firewall(named, known(named)) == []
+
+
+def test_a_change_that_mends_is_no_warning() -> None:
+    """It is told all the same."""
+    (told,) = of_firewall(replace(CHANGE, worse=0, better=1), known(None))
+    assert (told.warning, told.note) == (False, "web deleted; 1 flow is as expected again, by the rules")
+
+
+def test_an_old_change_is_no_news() -> None:
+    """A status that was lost does not make Events of last week's history."""
+    assert of_firewall(CHANGE, None, at=9 + 3601) == []
+
+
+def test_what_the_rules_foretell_is_told_once() -> None:
+    """With the fix; as long as the finding stays, no second time."""
+    status, announced = concluded(check(status=GREEN), GOOD, findings=[FORETOLD], fixes=["type this"])
+    assert [(a.reason, a.warning, a.note) for a in announced] == [
+        (Reason.FIREWALL_WOULD_BLOCK, True, "it will die — fix: type this")
+    ]
+    assert concluded(check(status=status), GOOD, findings=[FORETOLD], fixes=["type this"])[1] == ()

@@ -72,7 +72,7 @@ class World:
         self.last_read = step.get("read", self.last_read)
         self.unread = Unavailable(**step["unread"]) if "unread" in step else None
         if "history" in step:
-            self.changes = (self.change(now, before, **step["history"]),)
+            self.changes = (self.change(now, **step["history"]),)
         # Two rounds: probe pods and their assignments first, then what they report.
         for node, assignment in decide_fleet(self.snapshot(now)).assignments.items():
             if node in self.pods and node not in step.get("late", ()):
@@ -82,9 +82,11 @@ class World:
         self.body = self.body | {"status": json.loads(json.dumps(manifest["status"]))}
         return decision
 
-    def change(self, now: float, before: Firewall, who: str = "") -> FirewallChange:
-        """What the operator writes of the latest reading, with whoever the audit log names, two seconds before it."""
-        found = drift(self.snapshot(now), before, self.firewall(), 1, seconds(now - 5), seconds(now))
+    def change(self, now: float, who: str = "") -> FirewallChange:
+        """What the operator writes of the latest reading, with whoever the audit log names, two seconds ago."""
+        assert self.previous is not None
+        since = seconds(self.first_read)
+        found = drift(self.snapshot(now), self.previous, self.firewall(), 1, since - timedelta(seconds=5), since)
         assert found is not None
         edits = found.difference.edits
         entries = [
