@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console, Group
 from rich.panel import Panel
@@ -92,6 +94,7 @@ def story() -> str:
         show("kubectl get pathchecks")
         described = outage(watch, env)
         fix = recovery(watch, env)
+        record(env)
     console.print(
         Panel(
             Group(
@@ -141,6 +144,8 @@ def outage(watch: Watch, env: dict[str, str]) -> str:
     facts.add_row("near miss", finding["nearMiss"])
     facts.add_row("fix", finding["fix"])
     console.print(Panel(facts, title="what kube-dns says", border_style="red"))
+    changed = watch.wait_for("kube-dns", "told who did it", told_who, 30, deleted)
+    console.print(f"[red]✕[/]  {changed.at - deleted:4.1f} s  it is known who did it: {last_change(changed)['who']}")
     events("kube-dns")
     assert is_true(watch.last("web-and-ping")), "web-and-ping did not stay True"
     done("tcp/80, tcp/443 and icmp between pods stayed True: what misled everybody in the story")
@@ -161,9 +166,39 @@ def recovery(watch: Watch, env: dict[str, str]) -> str:
     return shlex.split(fixes["kube-dns"])[4]
 
 
+def told_who(change: Change) -> bool:
+    """Whether the status names who changed the firewall, and that it broke flows of this check."""
+    found = last_change(change)
+    return bool(found.get("who")) and found["worse"] > 0
+
+
+def last_change(change: Change) -> dict[str, Any]:
+    """status.firewall.lastChange."""
+    return dict(change.body.get("status", {}).get("firewall", {}).get("lastChange", {}))
+
+
+def record(env: dict[str, str]) -> None:
+    """The operator is restarted; who did what is still there."""
+    step("the record that the story lacked; it survives the operator")
+    for command in (
+        "kubectl -n pathcheck-system rollout restart deployment/pathcheck-operator",
+        "kubectl -n pathcheck-system rollout status deployment/pathcheck-operator --timeout=120s",
+    ):
+        tell(command)
+        install.kubectl(*shlex.split(command)[1:])
+    tell("pathcheck history kube-dns")
+    words = [sys.executable, "-m", "pathcheck", "history", "kube-dns"]
+    told = subprocess.run(words, env={**os.environ, **env}, capture_output=True, text=True, check=True).stdout
+    for line in told.splitlines():
+        wrapped = textwrap.wrap(line, console.width - 4, subsequent_indent="      ", drop_whitespace=False) or [""]
+        console.print("\n".join(f"  {part}" for part in wrapped), markup=False)
+    assert compute.DELETED_RULE in told, "the history has lost the deletion"
+
+
 def forget_earlier_demos() -> None:
-    """The PathChecks and Events of an earlier run, so that what is shown is of this one."""
+    """The PathChecks, Events and history of an earlier run, so that what is shown is of this one."""
     install.kubectl("delete", "pathcheck", *NAMES, "--ignore-not-found")
+    install.kubectl("delete", "firewallchanges", "-n", install.NAMESPACE, "--all")
     for name in NAMES:
         install.kubectl("delete", "events", "-n", "default", "--field-selector", f"involvedObject.name={name}")
 

@@ -17,7 +17,10 @@ from e2e.engine.asking import PATHCHECK
 from e2e.faults import levers
 from e2e.watching import Change, Watch, is_true
 
-CLOSED = "10.24.0.0/14 → tcp (not 22, 80, 443, 3389), udp, esp, ah, sctp on machines tagged gke-august-period-234610-1de60498-node: no longer permitted"
+CLOSED = (
+    "10.24.0.0/14 → tcp (not 22, 80, 443, 3389), udp, esp, ah, sctp "
+    "on machines tagged gke-august-period-234610-1de60498-node: no longer permitted"
+)
 DELETED = f"firewall:{compute.DELETED_RULE}"
 
 

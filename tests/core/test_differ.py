@@ -204,3 +204,10 @@ def test_something_is_told_exactly_where_a_flow_flips(old: list[Raw], new: list[
         assert any("now permitted" in line for line in lines) or difference.beyond
     if before.rules == after.rules:
         assert lines == ()
+
+
+def test_pods_are_said_by_range_and_not_by_their_machines() -> None:
+    """A rule for the pods of every node says nothing of the nodes' own addresses."""
+    pods = ["10.24.9.0/24", "10.24.12.0/24", "10.24.13.0/24"]
+    difference = told(recording(WEB), recording(WEB, rule("dns", sourceRanges=pods, allowed=[entry("udp", "53")])))
+    assert difference.opens == (f"10.24.9.0/24, 10.24.12.0/23 → udp/53 on machines tagged {NODE_TAG}: now permitted",)

@@ -41,20 +41,19 @@ def _traffic(traffic: Sequence[Traffic]) -> str:
 
 def _said(held: Sequence[Tract], every: Sequence[Tract], tags: Sequence[str], ground: Firewall) -> str:
     """By the tag that just these machines have, by their names, or by range; how many ranges there are where they are many."""
-    names = {t.machine.name for t in held if t.machine is not None}
-    if all(t.machine is not None for t in held) and all(
-        t in held for t in every if t.machine and t.machine.name in names
-    ):
-        shared = (
-            frozenset.intersection(*(t.machine.tags for t in held if t.machine is not None)) if held else frozenset()
-        )
+    machines = {t.machine.name: t.machine for t in held if t.machine is not None}
+    # Where only its pods are meant, a machine's name would say too much.
+    own = {t.machine.name for t in held if t.machine is not None and t.own}
+    rest = set(held)
+    whole_ones = all(t in rest for t in every if t.machine is not None and t.machine.name in machines)
+    if machines and own == machines.keys() and whole_ones and all(t.machine is not None for t in held):
+        shared = frozenset.intersection(*(machine.tags for machine in machines.values()))
         for tag in dict.fromkeys([*tags, *sorted(shared)]):
-            if {m.name for m in ground.instances if tag in m.tags} == names:
+            if {m.name for m in ground.instances if tag in m.tags} == own:
                 return f"machines tagged {tag}"
-        return listed(sorted(names))
+        return listed(sorted(own))
     found, whole = merged(held), merged(every)
     if len(found) > len(whole):
-        rest = set(held)
         missing = merged([t for t in every if t not in rest])
         if len(missing) <= _FEW:
             return f"{_ranges(whole)} but {_ranges(missing)}"
