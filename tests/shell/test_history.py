@@ -15,6 +15,7 @@ from pathcheck.model.situation import Snapshot, Unavailable
 from pathcheck.shell.child import NotRead
 from pathcheck.shell.history import History
 from pathcheck.shell.ports import FIREWALL_CHANGES, SECRETS, Body, Resource, Unreachable
+from pathcheck.shell.recordings import NoLog
 from pathcheck.shell.world import TRANSLATIONS, World
 from pathcheck.wire.firewall_rules import firewall_of
 from pathcheck.wire.kept import SECRET, kept_of, pack
@@ -243,6 +244,16 @@ async def test_a_log_that_may_not_be_read_costs_the_name_alone() -> None:
     why = "the audit log of august-period-234610 cannot be read: Permission denied (missing permission logging.logEntries.list)"
     assert it.told() == [(1, ["pods deleted"], [], Attribution.PENDING, why)]
     assert it.world.changes()[0].difference.closes != ()
+
+
+async def test_a_firewall_from_a_file_has_no_authors() -> None:
+    """Nobody is waited for."""
+    it = Harness()
+    it.cloud.trouble = NoLog("the firewall is read from a file, which has no audit log")
+    await it.read(0, recording(POD_RANGE, WEB))
+    assert await it.read(5, recording(WEB)) is None
+    why = "the firewall is read from a file, which has no audit log"
+    assert it.told() == [(1, ["pods deleted"], [], Attribution.MISSING, why)]
 
 
 async def test_the_clouds_clock_may_be_another() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from google.api_core.exceptions import Unauthorized
 
-from pathcheck.shell.reader import _read_error, serve
+from pathcheck.shell.reader import MOST_PAGES, _read_error, serve
 from pathcheck.wire.firewall_rules import firewall_of
 from tests.recordings import PROJECT, Raw, recording, rule
 
@@ -31,6 +32,7 @@ class Cloud:
     answers: dict[str, Any]
     asked: list[str] = field(default_factory=list)
     url: str = ""
+    ahead: float = 0
 
     def answer(self, url: str) -> tuple[int, Any]:
         parts = urlsplit(url)
@@ -68,8 +70,18 @@ def cloud() -> Iterator[Cloud]:
     )
 
     class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            token = asked.get("pageToken")
+            self._answer(*cloud.answer(f"{self.path}?pageToken={token}" if token else self.path))
+
         def do_GET(self) -> None:
-            code, body = cloud.answer(self.path)
+            self._answer(*cloud.answer(self.path))
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return super().date_time_string(time.time() + cloud.ahead)
+
+        def _answer(self, code: int, body: Any) -> None:
             content = json.dumps(body).encode()
             self.send_response(code)
             self.send_header("Content-Type", "application/json")
@@ -99,6 +111,51 @@ def answers(cloud: Cloud, *lines: str) -> list[Raw]:
 def read(cloud: Cloud) -> Raw:
     (answer,) = answers(cloud, json.dumps({"read": WANTED}))
     return answer
+
+
+LOG = "/v2/entries:list"
+
+
+def audit(cloud: Cloud) -> Raw:
+    (answer,) = answers(cloud, json.dumps({"audit": {"resourceNames": [f"projects/{PROJECT}"], "filter": "x"}}))
+    return answer
+
+
+def test_all_pages_of_the_audit_log_are_read(cloud: Cloud) -> None:
+    """Also behind one that has a token and no entries, as Cloud Logging may answer."""
+    cloud.answers |= {
+        LOG: {"entries": [{"insertId": "1"}], "nextPageToken": "2"},
+        f"{LOG}#2": {"nextPageToken": "3"},
+        f"{LOG}#3": {"entries": [{"insertId": "2"}]},
+    }
+    found = audit(cloud)
+    assert (found["entries"], found.get("truncated")) == ([{"insertId": "1"}, {"insertId": "2"}], None)
+
+
+def test_a_log_without_end_is_cut_and_says_so(cloud: Cloud) -> None:
+    """Whoever reads it must know that not all of it is there."""
+    cloud.answers |= {
+        LOG: {"entries": [{"insertId": "1"}], "nextPageToken": "2"},
+        f"{LOG}#2": {"entries": [{"insertId": "2"}], "nextPageToken": "2"},
+    }
+    found = audit(cloud)
+    assert (len(found["entries"]), found["truncated"]) == (MOST_PAGES, True)
+
+
+@pytest.mark.parametrize("ahead", [-600, 0, 600])
+def test_how_far_the_clouds_clock_is_ahead_is_told(cloud: Cloud, ahead: float) -> None:
+    """By the Date of the answer, which has whole seconds."""
+    cloud.answers[LOG] = {}
+    cloud.ahead = ahead
+    assert abs(audit(cloud)["clockAheadSeconds"] - ahead) < 2
+
+
+def test_an_audit_log_that_may_not_be_read(cloud: Cloud) -> None:
+    """The permission is named, and the recording does not depend on it."""
+    cloud.answers[LOG] = (403, error("forbidden", "Permission denied for all log views"))
+    failure = audit(cloud)["error"]
+    assert (failure["kind"], failure["permission"]) == ("forbidden", "logging.logEntries.list")
+    assert "recording" in read(cloud)
 
 
 def test_a_recording_is_made_of_raw_answers(cloud: Cloud) -> None:
@@ -292,12 +349,13 @@ def test_the_role_that_the_documentation_makes_is_what_is_asked(cloud: Cloud) ->
     policies(cloud, {"srcSecureTags": [{"name": "t"}], "srcAddressGroups": [GROUP]})
     cloud.answers[f"/v1/{GROUP}"] = {"items": []}
     cloud.answers[EFFECTIVE]["firewalls"] = []
+    cloud.answers[LOG] = {}
     missing = set()
     for path in [p for p in cloud.answers if "#" not in p]:
         kept, cloud.answers[path] = cloud.answers[path], (403, error("forbidden", "no"))
-        answer = read(cloud)
+        answer = audit(cloud) if path == LOG else read(cloud)
         said = answer["error"]["permission"] if "error" in answer else str(answer["recording"])
-        missing |= set(re.findall(r"(?:compute|networksecurity)\.[A-Za-z.]+(?=\)|$)", said))
+        missing |= set(re.findall(r"(?:compute|networksecurity|logging)\.[A-Za-z.]+(?=\)|$)", said))
         cloud.answers[path] = kept
     page = (Path(__file__).parents[2] / "docs" / "gke.md").read_text()
     (granted,) = re.findall(r"--permissions=(\S+)", page)

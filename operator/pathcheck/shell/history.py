@@ -19,11 +19,12 @@ import structlog
 from pathcheck.core.attribute import attribute, window
 from pathcheck.core.drift import drift
 from pathcheck.core.recount import sentence, summary, who
-from pathcheck.model.drift import MAX_CHANGES, Entry, FirewallChange
+from pathcheck.model.drift import MAX_CHANGES, Attribution, Entry, FirewallChange
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.situation import Snapshot
 from pathcheck.shell.child import NotRead
 from pathcheck.shell.ports import FIREWALL_CHANGES, SECRETS, Conflict, KubeApi, NotFound
+from pathcheck.shell.recordings import NoLog
 from pathcheck.shell.world import World
 from pathcheck.wire.audit import ahead_of, entries_of, projects_of, question
 from pathcheck.wire.firewall_changes import manifest_of
@@ -160,6 +161,8 @@ class History:
                 # The window is by the cloud's clock, which is known with the first answer only: ask for more, and choose.
                 since, until = window(change, timedelta())
                 answer = await self._readings.audit(question(owner, since - _CLOCKS_APART, until + _CLOCKS_APART))
+            except NoLog as error:
+                return replace(change, attribution=Attribution.MISSING, why=str(error))
             except NotRead as error:
                 missing = f" (missing permission {error.forbidden})" if error.forbidden else ""
                 why = f"the audit log of {owner} cannot be read: {error}{missing}"

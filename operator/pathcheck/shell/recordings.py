@@ -56,6 +56,10 @@ def scope_of(nodes: Iterable[Node]) -> Scope | None:
     return Scope(project, tuple(sorted((zone, name) for owner, zone, name in machines if owner == project)))
 
 
+class NoLog(NotRead):
+    """There is no audit log, and never will be."""
+
+
 class Source(Protocol):
     """Where recordings come from."""
 
@@ -126,7 +130,7 @@ class FromFile:
         return recording
 
     async def audit(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
-        raise NotRead("the firewall is read from a file, which has no audit log")
+        raise NoLog("the firewall is read from a file, which has no audit log")
 
     async def rest(self) -> None:
         return None
@@ -181,7 +185,7 @@ class Recordings:
     async def audit(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
         """The audit log's answer. Raises NotRead."""
         if self._source is None:
-            raise NotRead("reading the firewall is switched off")
+            raise NoLog("reading the firewall is switched off")
         return await self._source.audit(question)
 
     async def rest(self) -> None:
