@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -103,6 +104,11 @@ class FirewallChange:
     affected: tuple[Affected, ...] = ()
     attribution: Attribution = Attribution.PENDING
     why: str = ""
+    # Derived once: each of a thousand checks asks a hundred changes.
+    _by_check: Mapping[str, Affected] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_check", {each.check: each for each in self.affected})
 
     @property
     def settled(self) -> bool:
@@ -116,4 +122,4 @@ class FirewallChange:
 
     def flips(self, check: str) -> Affected | None:
         """What it does to this check."""
-        return next((a for a in self.affected if a.check == check), None)
+        return self._by_check.get(check)
