@@ -219,6 +219,15 @@ def test_the_story_scrubbed_gives_the_same_answers(tmp_path: Path) -> None:
     assert "august" not in out
 
 
+def test_the_page_shows_what_is_printed(tmp_path: Path) -> None:
+    """Whoever types what stands in docs/record.md sees what stands below."""
+    shared = tmp_path / "shared.json"
+    run("scrub", "--recording", STORY / "before.json", "--output", shared)
+    question = ("--from", "10.24.12.40", "--to", "10.24.9.31", "udp/53")
+    _, out, _ = run("predict", "--recording", shared, *question)
+    assert f"<!-- scrubbed -->\n```\n{out}```\n" in (ROOT / "docs" / "record.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
