@@ -39,7 +39,7 @@ def test_a_deleted_rule_is_found_without_a_packet(alone: Watch, lab: dict[str, s
     assert finding["rule"] == "implied-deny-ingress"
     assert finding["nearMiss"].startswith("default-allow-internal (65534) admits ")
     assert finding["fix"].startswith("gcloud compute firewall-rules create pathcheck-pod-range-coverage ")
-    warning = levers.events(NAME)[-1]
+    warning = levers.judgements(NAME)[-1]
     assert (warning["reason"], warning["type"]) == ("FirewallWouldBlock", "Warning")
     assert "blocked by implied-deny-ingress" in warning["message"]
     assert levers.probe_pods() == {}

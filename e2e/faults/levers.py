@@ -179,6 +179,11 @@ def events(name: str) -> list[dict[str, Any]]:
     return sorted(found, key=lambda event: event["eventTime"] or "")
 
 
+def judgements(name: str) -> list[dict[str, Any]]:
+    """Of these the ones about a change of Upheld."""
+    return [event for event in events(name) if event.get("action") == "Judge"]
+
+
 def moment(text: str) -> float:
     """An RFC 3339 time in seconds since the epoch."""
     return datetime.fromisoformat(text).timestamp()

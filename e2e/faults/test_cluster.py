@@ -34,7 +34,7 @@ def test_an_operator_killed_in_the_outage_says_the_same_afterwards(watch: Watch,
     for name, count in (("kube-dns", 4), ("pod-to-pod", 12)):
         watch.wait_for(name, "complete", violated(count), within=30, after=deleted)
         watch.wait_for(name, "naming the rule", names_the_rule, within=30, after=deleted)
-    said = [event["metadata"]["name"] for event in levers.events("kube-dns")]
+    said = [event["metadata"]["name"] for event in levers.judgements("kube-dns")]
     killed = time.time()
     levers.kill(levers.operator_node(), "run")
     install.kubectl("-n", install.NAMESPACE, "rollout", "status", "deployment/pathcheck-operator", "--timeout=60s")
@@ -43,7 +43,7 @@ def test_an_operator_killed_in_the_outage_says_the_same_afterwards(watch: Watch,
     restore(watch, truth)
     between = [c for c in watch.history["kube-dns"] if killed < c.at and not is_true(c)]
     assert [c.upheld() for c in between] == [("False", "BlockedByFirewall")] * len(between)
-    news = [event for event in levers.events("kube-dns") if event["metadata"]["name"] not in said]
+    news = [event for event in levers.judgements("kube-dns") if event["metadata"]["name"] not in said]
     assert [event["reason"] for event in news] == ["Upheld"]
 
 

@@ -52,7 +52,7 @@ def _both(change: Change) -> bool:
 def test_a_flapping_rule_makes_as_many_transitions_as_were_real(watch: Watch, truth: Truth) -> None:
     """Deleted and made again ten times in a minute: never more transitions than that, at most two Events for each (what is wrong, and
     then why), and the last word is right."""
-    seen_before = len(levers.events("kube-dns"))
+    seen_before = len(levers.judgements("kube-dns"))
     began = time.time()
     truth.flapping("kube-dns", "pod-to-pod")
     for _ in range(10):
@@ -65,7 +65,7 @@ def test_a_flapping_rule_makes_as_many_transitions_as_were_real(watch: Watch, tr
     watch.wait_for("pod-to-pod", "True", is_true, within=20, after=restored)
     transitions = _transitions([c for c in watch.history["kube-dns"] if c.at >= began])
     assert 1 <= transitions <= 20, transitions
-    assert len(levers.events("kube-dns")) - seen_before <= 2 * transitions
+    assert len(levers.judgements("kube-dns")) - seen_before <= 2 * transitions
 
 
 def _transitions(changes: list[Change]) -> int:

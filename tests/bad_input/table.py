@@ -92,6 +92,7 @@ def document() -> str:
             settings=_commands(runs("settings")),
             cluster=_commands(runs("cluster")),
             questions=_commands(runs("questions")),
+            made=_commands(runs("made")),
             recordings=_commands(runs("recordings")),
         )
     )

@@ -171,6 +171,17 @@ def test_each_list_is_read_once(cloud: Cloud) -> None:
     assert sorted(cloud.asked) == sorted(cloud.answers)
 
 
+def test_all_machines_matter_where_none_are_named(cloud: Cloud) -> None:
+    """The networks and regions of each are read; of machines that are named, theirs alone."""
+    instances_of(cloud)[2]["zone"] = "zones/europe-west1-b"
+    elsewhere = EFFECTIVE.replace("us-east1", "europe-west1")
+    cloud.answers[elsewhere] = {"firewallPolicys": []}
+    asked = [{"project": PROJECT}, WANTED, WANTED | {"instances": []}]
+    found = [answer["recording"] for answer in answers(cloud, *(json.dumps({"read": wanted}) for wanted in asked))]
+    regions = [[entry["region"] for entry in recording.get("effectiveFirewalls", [])] for recording in found]
+    assert regions == [["europe-west1", "us-east1"], ["us-east1"], []]
+
+
 @pytest.mark.parametrize(
     ("paths", "permission"),
     [

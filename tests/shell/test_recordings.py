@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
+from pathcheck.model.cluster import Scope
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.situation import Unavailable
 from pathcheck.shell.child import NotRead
-from pathcheck.shell.recordings import FromFile, Live, Recordings, Scope, scope_of
+from pathcheck.shell.recordings import FromFile, Live, Recordings
 from pathcheck.shell.settings import Settings
-from tests.builders import node, seconds
+from tests.builders import seconds
 from tests.recordings import PROJECT, Raw, recording, rule
 
 SCOPE = Scope(PROJECT, (("us-east1-b", "node-1"),))
@@ -219,12 +220,3 @@ async def test_a_file_is_read_anew_each_time(tmp_path: Path) -> None:
     (tmp_path / "r.json").unlink()
     with pytest.raises(NotRead, match="No such file"):
         await file.read(None)
-
-
-def test_the_scope_is_what_the_nodes_say() -> None:
-    """Zone and name of each machine, of the project that most are in; none without machines of the cloud."""
-    nodes = [node(name, zone="us-east1-b") for name in ("node-2", "node-1")]
-    elsewhere = node("node-3", zone="us-east1-b", project="another")
-    expected = Scope(PROJECT, (("us-east1-b", "node-1"), ("us-east1-b", "node-2")))
-    assert scope_of([*nodes, elsewhere]) == expected
-    assert scope_of([node("node-1", instance=None)]) is None

@@ -9,8 +9,8 @@ from typing import Any
 
 import typer
 
+from pathcheck.cli.manifests import read_json
 from pathcheck.cli.predict import BadInput
-from pathcheck.cli.whatif import read_json
 from pathcheck.core.recount import lines, who
 from pathcheck.model.drift import Affected, Deed, Entry, FirewallChange
 from pathcheck.model.firewall import Problem

@@ -243,6 +243,60 @@ def history(
         raise typer.Exit(2) from None
 
 
+@app.command(short_help="Save what the Compute API answers about a project.")
+def record(
+    project: Annotated[
+        str | None, typer.Option(metavar="PROJECT", help="The project's id; left out, that of the nodes' machines.")
+    ] = None,
+    nodes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="kubectl get nodes -o json: only what matters to these; - for standard input."
+        ),
+    ] = None,
+    scrubbed: Annotated[bool, typer.Option("--scrub", help="Safe to share, as by pathcheck scrub.")] = False,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write it; - for standard output.")
+    ] = Path("-"),
+) -> None:
+    """Save what the Compute API answers about a project as a recording, for the commands that need one; nothing is changed there.
+
+    Exit codes: 0 recorded, 1 the project cannot be read, 2 something that was typed cannot.
+    """
+    from pathcheck.cli.predict import BadInput
+    from pathcheck.cli.record import NotRead
+    from pathcheck.cli.record import record as write
+
+    try:
+        write(project, nodes, scrubbed, output)
+    except (BadInput, NotRead) as error:
+        typer.echo(f"pathcheck record: {error}", err=True)
+        raise typer.Exit(2 if isinstance(error, BadInput) else 1) from None
+
+
+@app.command(short_help="Make a recording safe to share.")
+def scrub(
+    recording: Annotated[Path, typer.Option(metavar="FILE", help="The recording; - for standard input.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write it; - for standard output.")
+    ] = Path("-"),
+) -> None:
+    """Copy a recording without what tells whose it is. All answers stay the same.
+
+    Names become numbered words, public addresses others, by a key that is new each time and kept nowhere.
+
+    Exit codes: 0 written, 2 something cannot be read or written.
+    """
+    from pathcheck.cli.predict import BadInput
+    from pathcheck.cli.record import share
+
+    try:
+        share(recording, output)
+    except BadInput as error:
+        typer.echo(f"pathcheck scrub: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
 def run() -> None:
     """The entry point."""
     sys.exit(app())

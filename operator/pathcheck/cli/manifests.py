@@ -7,6 +7,7 @@ file, the resource and the field.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +39,22 @@ class Manifests:
 
     checks: tuple[PathCheck, ...]
     others: int
+
+
+def read_json(option: str, path: Path, kinds: tuple[type, ...] = (dict,)) -> Any:
+    """The JSON in this file, or in standard input for `-`.
+
+    Raises BadInput.
+    """
+    try:
+        found = json.loads(sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"{option}: {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{option}: {path} is not JSON: {error}") from None
+    if not isinstance(found, kinds):
+        raise BadInput(f"{option}: {path} is not a JSON object{' or list' if list in kinds else ''}")
+    return found
 
 
 def read_checks(paths: Sequence[Path]) -> Manifests:
@@ -119,19 +136,17 @@ def read_cluster(path: Path | None, firewall: Firewall) -> Known:
 
     Raises BadInput.
     """
-    if path is None:
-        return Known(_machines(firewall))
-    try:
-        listed = json.loads(path.read_bytes())
-    except OSError as error:
-        raise BadInput(f"--cluster: {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"--cluster: {path} is not JSON: {error}") from None
-    bodies = listed.get("items") if isinstance(listed, dict) else None
+    return Known(_machines(firewall)) if path is None else cluster_in("--cluster", path)
+
+
+def cluster_in(option: str, path: Path) -> Known:
+    """What of nodes, Services and EndpointSlices `kubectl get … -o json` says.
+
+    Raises BadInput.
+    """
+    bodies = read_json(option, path).get("items")
     if not isinstance(bodies, list):
-        raise BadInput(
-            f"--cluster: {path}: items: must be a list, as of kubectl get nodes,services,endpointslices -o json"
-        )
+        raise BadInput(f"{option}: {path}: items: must be a list, as of kubectl get nodes -o json")
     nodes: dict[str, Node] = {}
     services: dict[tuple[str, str], Service] = {}
     backends: dict[tuple[str, str], tuple[Backend, ...]] = {}
@@ -147,9 +162,9 @@ def read_cluster(path: Path | None, firewall: Firewall) -> Known:
             elif kind == "EndpointSlice" and (key := service_behind(body)) is not None:
                 backends[key] = (*backends.get(key, ()), *backends_of(body))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BadInput(f"--cluster: {path}: items[{index}] is no {kind}: {error!r}") from None
+            raise BadInput(f"{option}: {path}: items[{index}] is no {kind}: {error!r}") from None
     if not nodes:
-        raise BadInput(f"--cluster: {path}: has no Node")
+        raise BadInput(f"{option}: {path}: has no Node")
     return Known(nodes, services or None, backends, labelled=True)
 
 

@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import typer
 
-from pathcheck.cli.manifests import read_checks, read_cluster
+from pathcheck.cli.manifests import read_checks, read_cluster, read_json
 from pathcheck.cli.predict import BadInput
 from pathcheck.core.whatif import Weighed, weigh, without
 from pathcheck.model.findings import Finding
@@ -118,22 +117,6 @@ def _named(text: str, firewall: Firewall) -> str:
             return id_
     known = sorted(r.id for r in (*firewall.rules, *(r for p in firewall.policies for r in p.rules)) if ":" in r.id)
     raise BadInput(f"--delete: the recording has no rule {text!r}; it has {', '.join(known[:5]) or 'none'}")
-
-
-def read_json(option: str, path: Path, kinds: tuple[type, ...] = (dict,)) -> Any:
-    """The JSON in this file.
-
-    Raises BadInput.
-    """
-    try:
-        found = json.loads(path.read_bytes())
-    except OSError as error:
-        raise BadInput(f"{option}: {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{option}: {path} is not JSON: {error}") from None
-    if not isinstance(found, kinds):
-        raise BadInput(f"{option}: {path} is not a JSON object{' or list' if list in kinds else ''}")
-    return found
 
 
 def _firewall(option: str, path: Path, raw: Mapping[str, object]) -> Firewall:

@@ -29,6 +29,14 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """What of the cloud to read: a project, and the (zone, name) of the machines whose networks matter."""
+
+    project: str
+    instances: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ServicePort:
     """One port of a Service: its own number, and the name by which EndpointSlices say where it leads."""
 

@@ -17,6 +17,7 @@ import structlog
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException
 
+from pathcheck.core.scope import scope_of
 from pathcheck.model.firewall import Firewall
 from pathcheck.shell import logs, web
 from pathcheck.shell.cluster import Cluster, configuration
@@ -27,7 +28,7 @@ from pathcheck.shell.metrics import Metrics
 from pathcheck.shell.pod_network import PodNetwork
 from pathcheck.shell.ports import FIREWALL_CHANGES, PATH_CHECKS, PATH_PROBES, SECRETS, ClusterError, KubeApi, NotFound
 from pathcheck.shell.reconcile import FLEET, Fleet, Key, Reconciler
-from pathcheck.shell.recordings import Recordings, scope_of
+from pathcheck.shell.recordings import Recordings
 from pathcheck.shell.settings import Settings, SettingsError, settings_of, unknown_in
 from pathcheck.shell.work import Agenda, Work
 from pathcheck.shell.world import World

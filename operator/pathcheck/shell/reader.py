@@ -4,7 +4,8 @@
     {"audit": {…}}, the body of Cloud Logging's entries.list            ─▶  {"entries": […], "clockAheadSeconds"?: S, "truncated"?: true}
                                                               or either ─▶  {"error": {"kind": K, "why": …, "permission"?: …}}
 
-with K one of forbidden, rate-limited, unavailable, invalid. It ends when its input does, and writes nothing else to its output.
+with K one of forbidden, rate-limited, unavailable, invalid. Without `instances` all machines of the project are meant. It ends when its
+input does, and writes nothing else to its output.
 
 A process of its own because the client costs over 100 MiB and a second to import. And the *raw* answers because its typed messages
 drop every field that the installed version does not know: a match condition among those would make a rule look broader than it is. So
@@ -104,8 +105,8 @@ class Reader:
             )
         return self._clients
 
-    def recording(self, project: str, instances: Iterable[Mapping[str, str]]) -> Json:
-        """Everything that decides packets of these machines; of their project's other machines too, for rules name sources by tag.
+    def recording(self, project: str, instances: Iterable[Mapping[str, str]] | None = None) -> Json:
+        """Everything that decides packets of these machines, or of all; of a project's others too, for rules name sources by tag.
 
         What may not be read but can be done without is in `unavailable`, with the permission that is missing.
 
@@ -133,7 +134,7 @@ class Reader:
             for scope in body.get("items", {}).values()
             for raw in scope.get("instances", [])
         ]
-        wanted = {(i["zone"], i["name"]) for i in instances}
+        wanted = set(map(_id, machines)) if instances is None else {(i["zone"], i["name"]) for i in instances}
         scopes = _scopes(machines, wanted, project)
         recording: Json = {"format": "pathcheck-recording/1", "project": project, "instances": machines}
         lists: dict[str, list[Json]] = {key: [] for key in ("networks", "subnetworks", "routes", "firewalls")}
@@ -404,7 +405,7 @@ def serve(lines: Iterable[str], say: Callable[[str], None], endpoint: str) -> No
             answer: Json = (
                 reader.audit(wanted)
                 if "audit" in request
-                else {"recording": reader.recording(wanted["project"], wanted.get("instances", []))}
+                else {"recording": reader.recording(wanted["project"], wanted.get("instances"))}
             )
         except ReadError as error:
             permission = {"permission": error.permission} if error.permission else {}

@@ -11,16 +11,16 @@ import json
 import os
 import random
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
 
-from pathcheck.model.cluster import Node
+from pathcheck.model.cluster import Scope
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.situation import Unavailable
 from pathcheck.shell.child import Child, NotRead
@@ -36,24 +36,6 @@ SETTLED = timedelta(minutes=5)
 # Compute Engine counts requests by the minute, and refills at the next (https://cloud.google.com/compute/api-quota).
 LONGEST_PAUSE_SECONDS = 60.0
 READER = (sys.executable, "-m", "pathcheck.shell.reader")
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What to read: a project, and the (zone, name) of the machines whose networks matter."""
-
-    project: str
-    instances: tuple[tuple[str, str], ...]
-
-
-def scope_of(nodes: Iterable[Node]) -> Scope | None:
-    """The machines behind these nodes, of the project that most of them are in; None where none is a Compute Engine machine."""
-    machines = [(n.project, n.zone, n.instance) for n in nodes if n.project and n.zone and n.instance]
-    projects = [project for project, _, _ in machines]
-    if not projects:
-        return None
-    project = max(sorted(set(projects)), key=projects.count)
-    return Scope(project, tuple(sorted((zone, name) for owner, zone, name in machines if owner == project)))
 
 
 class NoLog(NotRead):

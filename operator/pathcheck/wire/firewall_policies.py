@@ -38,9 +38,9 @@ _TYPES = {
     "NETWORK_REGIONAL": Stage.REGIONAL,
 }
 _ORDER = list(_TYPES)
-_OF_POLICY = frozenset(["name", "type", "priority", "rules", "displayName", "shortName"])
+OF_POLICY = frozenset(["name", "type", "priority", "rules", "displayName", "shortName"])
 # What else a policy has, and says nothing about which packets it lets pass.
-_SILENT = frozenset(
+SILENT = frozenset(
     [
         "kind",
         "id",
@@ -58,7 +58,7 @@ _SILENT = frozenset(
         "policyType",
     ]
 )
-_OF_ANSWER = frozenset(["firewalls", "firewallPolicys", "kind"])
+OF_ANSWER = frozenset(["firewalls", "firewallPolicys", "kind"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def _scope(entry: object, place: str, used: Collection[str], project: str, probl
         if not isinstance(scope.get("answer"), Mapping):
             raise Unreadable("answer: must be an object")
         answer = scope["answer"]
-        if unknown := sorted(shown(key) for key in answer if key not in _OF_ANSWER):
+        if unknown := sorted(shown(key) for key in answer if key not in OF_ANSWER):
             raise Unreadable(f"answer.{unknown[0]}: is not known to this version")
     except Unreadable as why:
         problems.append(Problem(place, str(why)))
@@ -177,7 +177,7 @@ def _policy(
     Raises Unreadable.
     """
     fields = Fields(raw)
-    fields.known(_OF_POLICY, _SILENT)
+    fields.known(OF_POLICY, SILENT)
     kind = fields.text("type", needed=True)
     if kind and kind not in _TYPES:
         fields.trouble("type", f"{kind!r} is not known to this version")

@@ -31,7 +31,7 @@ from pathcheck.wire.rule_fields import Fields
 FORMAT = "pathcheck-recording/1"
 
 # https://cloud.google.com/compute/docs/reference/rest/v1/firewalls: what a rule matches, and what says nothing about packets.
-_MATCHING = frozenset(
+MATCHING = frozenset(
     [
         "name",
         "network",
@@ -48,7 +48,7 @@ _MATCHING = frozenset(
         "targetServiceAccounts",
     ]
 )
-_SILENT = frozenset(
+SILENT = frozenset(
     [
         "kind",
         "id",
@@ -63,7 +63,7 @@ _SILENT = frozenset(
     ]
 )
 # What a recording has; docs/predict.md says what each is.
-_KEYS = frozenset(
+KEYS = frozenset(
     [
         "format",
         "project",
@@ -144,7 +144,7 @@ def _firewall_of(recording: Mapping[str, object]) -> Firewall:
     if "firewalls" in unavailable:
         why = "are taken from effectiveFirewalls instead, which need not show the disabled ones"
         problems.append(Problem("firewalls", why))
-    problems += [Problem(shown(key), "is not known to this version") for key in sorted(recording.keys() - _KEYS)]
+    problems += [Problem(shown(key), "is not known to this version") for key in sorted(recording.keys() - KEYS)]
     return Firewall(
         project=project,
         revision=revision_of(recording),
@@ -244,7 +244,7 @@ def _rules(raw: object, place: str, project: str, problems: list[Problem]) -> It
     else:
         remote = sources if sources or source_tags or source_accounts else _ANYWHERE
         local = destinations
-    fields.known(_MATCHING, _SILENT)
+    fields.known(MATCHING, SILENT)
     problems += [Problem(name, trouble) for trouble in fields.troubles]
     return [
         Rule(

@@ -18,7 +18,7 @@ from pathcheck.model.words import Action, Direction
 from pathcheck.wire.compute import last_part, network_name
 from pathcheck.wire.rule_fields import Fields
 
-_MATCHING = frozenset(
+MATCHING = frozenset(
     [
         "priority",
         "action",
@@ -32,7 +32,7 @@ _MATCHING = frozenset(
         "targetForwardingRules",
     ]
 )
-_SILENT = frozenset(
+SILENT = frozenset(
     ["kind", "ruleName", "description", "enableLogging", "ruleTupleCount", "securityProfileGroup", "tlsInspect"]
 )
 _ALTERNATIVES = ("IpRanges", "AddressGroups", "Fqdns", "RegionCodes", "ThreatIntelligences")
@@ -42,7 +42,7 @@ _UNSURE = {
     "ThreatIntelligences": "is a list that only Google knows",
 }
 _CONDITIONS = ("srcNetworkType", "srcNetworkContext", "srcNetworks", "destNetworkType", "destNetworkContext")
-_OF_MATCH = frozenset(
+OF_MATCH = frozenset(
     [
         *(f"{side}{what}" for side in ("src", "dest") for what in _ALTERNATIVES),
         *_CONDITIONS,
@@ -100,7 +100,7 @@ def policy_rules(raw: object, index: int, holder: Holder, problems: list[Problem
         why = "is no firewall policy rule"
         return [_unreadable(holder, direction, why) for direction in Direction]
     fields = Fields(raw)
-    fields.known(_MATCHING, _SILENT)
+    fields.known(MATCHING, SILENT)
     priority = fields.number("priority", _LAST_PRIORITY)
     directions = fields.directions()
     action = _ACTIONS.get(fields.text("action", needed=True))
@@ -116,7 +116,7 @@ def policy_rules(raw: object, index: int, holder: Holder, problems: list[Problem
         fields.trouble("targetForwardingRules", "a rule for machines has none")
     accounts, tags = frozenset(fields.texts("targetServiceAccounts")), _tags(fields, "targetSecureTags")
     match = fields.within("match")
-    match.known(_OF_MATCH)
+    match.known(OF_MATCH)
     l4 = match.l4("layer4Configs", "ipProtocol")
     sides = {side: _side(match, side, holder.groups) for side in ("src", "dest")}
     conditions = [condition, *(_condition(match, key) for key in _CONDITIONS)]

@@ -13,9 +13,9 @@ from pathcheck.model.flows import Range
 from pathcheck.model.machines import Route
 from pathcheck.wire.compute import Unreadable, items, last_part, listed_in, mapping, network_name, shown, texts
 
-_HOP = "nextHop"
+HOP = "nextHop"
 # Of the fields that begin so, those that lead nowhere.
-_NO_HOPS = frozenset({"nextHopOrigin", "nextHopMed", "nextHopInterRegionCost"})
+NO_HOPS = frozenset({"nextHopOrigin", "nextHopMed", "nextHopInterRegionCost"})
 
 
 def routes_of(
@@ -65,7 +65,7 @@ def _route(raw: Mapping[str, object], name: str, addresses: Mapping[tuple[str, s
     hops = [
         f"{shown(key)} {shown(value if key == 'nextHopIp' else last_part(value))}"
         for key, value in sorted(raw.items())
-        if key.startswith(_HOP) and key not in _NO_HOPS and value
+        if key.startswith(HOP) and key not in NO_HOPS and value
     ]
     return Route(
         name=name,
