@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from e2e import compute, install
+from e2e.engine import asking
 from e2e.engine.asking import PATHCHECK
 from e2e.faults import levers
 from e2e.watching import Change, Watch, is_true
+from pathcheck.wire.firewall_rules import firewall_of
 
 CLOSED = (
     "10.24.0.0/14 → tcp (not 22, 80, 443, 3389), udp, esp, ah, sctp "
@@ -25,8 +27,12 @@ DELETED = f"firewall:{compute.DELETED_RULE}"
 
 
 @pytest.fixture(autouse=True)
-def log() -> Iterator[None]:
-    """An audit log of its own for each test."""
+def log(kube_dns: Watch) -> Iterator[None]:
+    """An audit log of its own for each test; what the one before has restored has been read."""
+    revision = firewall_of(asking.recording()).revision
+    levers.until(
+        "read", lambda: kube_dns.last("kube-dns").body["status"]["firewall"]["revision"] == revision, within=20
+    )
     compute.reset_audit(forget=True)
     yield
     compute.reset_audit()
