@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -71,10 +72,10 @@ def _from_cluster() -> Sequence[object]:
     from urllib3.exceptions import HTTPError
 
     try:
-        try:
-            config.load_kube_config()  # type: ignore[no-untyped-call]
-        except config.ConfigException:
+        if "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ:
             config.load_incluster_config()  # type: ignore[no-untyped-call]
+        else:
+            config.load_kube_config()  # type: ignore[no-untyped-call]
     except Exception as error:
         # The loader takes the file for what it should be: whatever it is not comes out as any error at all.
         raise BadInput(f"no usable kubeconfig: {' '.join(str(error).split())}; or say --filename FILE") from error
@@ -84,7 +85,9 @@ def _from_cluster() -> Sequence[object]:
     except ApiException as error:
         raise BadInput(f"the cluster does not list firewallchanges.{GROUP}: {error.status} {error.reason}") from error
     except HTTPError as error:
-        raise BadInput(f"the cluster does not answer: {' '.join(str(error).split())}") from error
+        # The last try's own words; before them stands how often it was tried.
+        why = getattr(error, "reason", None) or error
+        raise BadInput(f"the cluster does not answer: {' '.join(str(why).split())}") from error
     items = listed.get("items") if isinstance(listed, Mapping) else None
     return items if isinstance(items, list) else []
 
