@@ -35,8 +35,8 @@ def reference(*names: str) -> Raw:
 def change(
     address: str,
     actions: str,
-    before: Raw | None = None,
-    after: Raw | None = None,
+    before: Any = None,
+    after: Any = None,
     unknown: Raw | None = None,
     **more: Any,
 ) -> Raw:
@@ -51,7 +51,7 @@ def change(
 def written(address: str, **more: Any) -> Raw:
     """One resource of the configuration; what is no expression yet is a constant, or blocks."""
     kind, name = address.split(".")[-2:]
-    meta = {
+    meta: Raw = {
         key: more.pop(key) for key in ("for_each_expression", "count_expression", "provider_config_key") if key in more
     }
     return {
@@ -81,13 +81,13 @@ def plan(*changes: Raw, root: Raw | None = None, state: list[Raw] | None = None,
     if root is None:
         after = {re.sub(r"\[[^\]]*\]", "", c["address"]): c["change"]["after"] or {} for c in changes}
         root = {"resources": [written(address, **values) for address, values in after.items()]}
-    prior = {"values": {"root_module": {"resources": state}}} if state else {}
+    prior: Raw = {"format_version": "1.0", "values": {"root_module": {"resources": state}}}
     return {
         "format_version": "1.2",
         "terraform_version": "1.9.8",
         "planned_values": {"root_module": {}},
         "resource_changes": list(changes),
-        **({"prior_state": {"format_version": "1.0", **prior}} if prior else {}),
+        **({"prior_state": prior} if state else {}),
         "configuration": {"root_module": root},
     } | more
 

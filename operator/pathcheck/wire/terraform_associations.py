@@ -23,9 +23,6 @@ from pathcheck.wire.terraform_resources import UNKNOWN, Plan, Resource
 
 Raw = dict[str, Any]
 Told = Iterator[tuple[Resource, str]]
-Stood = dict[Network | str, int]
-"""After how many hierarchical policies that stay the one stood that had this association."""
-
 _DEFAULT_PRIORITY = 1000
 
 
@@ -80,8 +77,9 @@ class _Links:
         self.new = [link for link in self.after if link.resource.changes]
 
     def targets(self, key: Key) -> set[Network | str]:
-        """With what this policy is associated now, as far as Terraform knows."""
-        return {link.target for link in self.before if link.key == key}
+        """With what this policy is associated now, as far as Terraform knows; a new one, with what it will be."""
+        now = {link.target for link in self.before if link.key == key}
+        return now or {link.target for link in self.after if link.key == key}
 
     def name(self, key: Key, target: Network | str) -> str | None:
         """What the association is called."""
@@ -124,15 +122,18 @@ class _Place:
         # Of what applies here, and is associated with one thing only, that is known to be above.
         self._above = {target for targets in shown if len(targets) == 1 for target in targets}
         self._policies: list[Raw] = []
+        # Where hierarchical policies stand: those that were there at whole numbers, and before which one of them an association was.
+        self._stands: dict[int, float] = {}
+        self._stood: dict[Network | str, float] = {}
 
     def settle(self) -> Told:
         """The policies that go go, those that change are changed, those that come are put in their places."""
-        stood: Stood = {}
-        for policy in self._answer.policies:
+        for number, policy in enumerate(self._answer.policies):
             key = key_in(policy, self._answer)
             gone, doubt = self._gone(key)
+            self._stands[id(policy)] = number
             if self._contents.leaves(key) or (gone and not doubt):
-                stood |= dict.fromkeys((link.target for link in gone), len(self._hierarchical()))
+                self._stood |= dict.fromkeys((link.target for link in gone), number)
                 continue
             if self._contents.touched(key):
                 policy["rules"] = _listed(self._contents.rules(key))
@@ -140,10 +141,13 @@ class _Place:
                 policy["rules"] = [_doubtful(rule, doubt) for rule in policy.get("rules") or []]
                 yield gone[0].resource, doubt
             self._policies.append(policy)
+        stay = len(self._policies)
         for link in self._links.new:
             here = [policy for policy in self._policies if key_in(policy, self._answer) == link.key]
             if self._applies(link) is not False and not here:
-                yield from ((link.resource, why) for why in self._put(link, stood))
+                yield from ((link.resource, why) for why in self._put(link))
+        if len(self._policies) > stay:
+            self._settle_ties()
         self._answer.policies[:] = self._policies
 
     def _hierarchical(self) -> list[Raw]:
@@ -169,7 +173,7 @@ class _Place:
             return False
         return None if link.region is None else link.region in ("", self._answer.region)
 
-    def _put(self, link: _Link, stood: Stood) -> Iterator[str]:
+    def _put(self, link: _Link) -> Iterator[str]:
         """The policy in its place; why it cannot be told what that comes to."""
         type_, _ = part_of(link.resource.kind)
         rules: list[Raw] | str = "which firewall policy it is of is known after apply"
@@ -181,53 +185,63 @@ class _Place:
         policy["rules"] = _listed(rules)
         if isinstance(rules, str):
             yield rules
-        doubt = (self._place_above if type_ == "HIERARCHY" else self._place_beside)(link, policy, stood)
+        doubt = (self._place_above if type_ == "HIERARCHY" else self._place_beside)(link, policy)
         if doubt:
             yield doubt
             policy["rules"] = [_doubtful(rule, doubt) for rule in policy["rules"]]
 
-    def _place_above(self, link: _Link, policy: Raw, stood: Stood) -> str:
+    def _place_above(self, link: _Link, policy: Raw) -> str:
         """A hierarchical policy: in the place of what was associated with the same, else by what is above what; else first."""
         target, project = str(link.target), self._answer.network[0]
         policy.pop("priority")
         others, path = self._hierarchical(), self._hierarchy.path(project)
         places = [[at for at in path if at in self._links.targets(key_in(other, self._answer))] for other in others]
-        at, doubt = 0, ""
+        stands, doubt = -1.0, ""
         if self._applies(link) is None:
             doubt = f"whether {target} is above project {project} is not known"
-        elif target in stood:
-            at = stood[target]
+        elif target in self._stood:
+            stands = self._stood[target]
         elif target in path and all(len(place) == 1 for place in places):
-            at = sum(path.index(place[0]) > path.index(target) for place in places)
+            above = [
+                each for each, place in zip(others, places, strict=True) if path.index(place[0]) > path.index(target)
+            ]
+            stands = max((self._stands[id(each)] for each in above), default=-1.0) + 0.5
         elif others and not target.startswith("organizations/"):
             doubt = f"which hierarchical policies are asked before that of {target} is not known"
+        self._stands[id(policy)] = stands
         rest = [each for each in self._policies if each.get("type") != "HIERARCHY"]
-        self._policies = [*others[:at], policy, *others[at:], *rest]
+        self._policies = [*sorted([policy, *others], key=lambda each: self._stands[id(each)]), *rest]
         return doubt
 
-    def _place_beside(self, link: _Link, policy: Raw, stood: Stood) -> str:
+    def _place_beside(self, link: _Link, policy: Raw) -> str:
         """A network policy: by the priority of its association, then by the name of that; else first."""
-        same = [each for each in self._policies if each.get("type") == policy["type"]]
-        tied = [each for each in same if _rank(each) == policy["priority"]]
-        names = {id(each): self._links.name(key_in(each, self._answer), link.target) for each in same}
-        names[id(policy)] = link.name if isinstance(link.name, str) else None
-        self._policies.append(policy)
+        tied = [p for p in self._policies if p.get("type") == policy["type"] and _rank(p) == policy["priority"]]
         doubt = ""
         if link.region is None:
             doubt = "its region is known after apply"
         elif policy["priority"] == UNKNOWN:
             doubt = "its priority is known after apply"
-        elif tied and None in [names[id(each)] for each in (*tied, policy)]:
-            doubt = (
-                f"whether firewall policy {tied[0].get('name')}, of the same priority, is asked before it is not known"
-            )
+        elif tied and not all(self._name(each) for each in (*tied, policy)):
+            other = tied[0].get("name")
+            doubt = f"whether firewall policy {other}, of the same priority, is asked before it is not known"
         if doubt:
             policy["priority"] = 0
-        elif tied:
-            ordered = sorted([*same, policy], key=lambda each: (_rank(each), names[id(each)] or ""))
-            for number, each in enumerate(ordered, 1):
-                each["priority"] = number
+        self._policies.append(policy)
         return doubt
+
+    def _name(self, policy: Raw) -> str:
+        """What the association of a network policy is called, if that is known."""
+        return self._links.name(key_in(policy, self._answer), self._answer.network) or ""
+
+    def _settle_ties(self) -> None:
+        """Associations of one priority are asked by their names, which an answer does not show; so they are numbered anew."""
+        for type_ in ("NETWORK", "NETWORK_REGIONAL"):
+            same = [policy for policy in self._policies if policy.get("type") == type_]
+            if len({_rank(policy) for policy in same}) < len(same):
+                for number, each in enumerate(
+                    sorted(same, key=lambda p: (_rank(p), self._name(p) or str(p.get("name"))))
+                ):
+                    each["priority"] = number
 
 
 def _rank(policy: Raw) -> int:

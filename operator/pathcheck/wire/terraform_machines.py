@@ -162,14 +162,9 @@ def routes(resources: Sequence[Resource], plan: Plan, recorded: Recorded) -> Tol
             yield resource, f"{unknown[0]} is known after apply, so where this route leads is not known"
         else:
             new.append((resource, planned))
-    gone = [(owner_of(side, recorded), side.get("name")) for r, _ in new for side in (r.before, r.after) if side]
-    kept = [r for r in recorded.raw["routes"] if not (isinstance(r, dict) and _identity(r, recorded) in gone)]
+    gone = {(owner_of(side, recorded), str(side.get("name"))) for r, _ in new for side in (r.before, r.after) if side}
+    kept = [each for each in recorded.raw["routes"] if recorded.identity(each) not in gone]
     recorded.raw["routes"] = [*kept, *(planned for _, planned in new if planned is not None)]
-
-
-def _identity(raw: Raw, recorded: Recorded) -> tuple[str, object]:
-    owner = recorded.network(raw["network"])[0] if isinstance(raw.get("network"), str) else recorded.project
-    return owner, raw.get("name")
 
 
 def _route(resource: Resource, plan: Plan, recorded: Recorded) -> Raw | None:

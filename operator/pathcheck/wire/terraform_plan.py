@@ -65,6 +65,13 @@ def changed(recording: Mapping[str, object], plan: Mapping[str, object]) -> tupl
 
     Raises NotAPlan.
     """
+    try:
+        return _changed(recording, plan)
+    except RecursionError:
+        raise NotAPlan("is nested too deeply, or the recording is") from None
+
+
+def _changed(recording: Mapping[str, object], plan: Mapping[str, object]) -> tuple[Raw, tuple[str, ...]]:
     read = plan_of(plan)
     recorded = Recorded(recording)
     ours = [_ours(resource, recorded) for resource in read.resources]
@@ -76,7 +83,7 @@ def changed(recording: Mapping[str, object], plan: Mapping[str, object]) -> tupl
     told += policies([r for r in known if part_of(r.kind)[0]], read, recorded)
     for resource in (r for r in known if r.changes):
         if resource.kind in _PARENTS:
-            told += _moved(resource)
+            told += _moved(resource, recorded)
         elif resource.kind not in _KINDS and not part_of(resource.kind)[0] and _decides(resource.kind):
             told.append((resource, f"{resource.kind} decides about packets and is not understood here"))
     order = {resource.address: number for number, resource in enumerate((*read.resources, *(r for r, _ in read.odd)))}
@@ -106,13 +113,13 @@ def _elsewhere(resources: Sequence[Resource]) -> Told:
 def _firewalls(resources: Sequence[Resource], plan: Plan, recorded: Recorded) -> Told:
     """VPC rules: those that are there go from every list, those that will be come into the network's."""
     new = [(r, _firewall(r, plan, recorded)) for r in resources if r.after is not None]
-    old = [(r, (owner_of(r.before, recorded), r.before.get("name"))) for r in resources if r.before is not None]
-    gone = [identity for _, identity in old] + [_identity(rule, recorded) for _, rule in new]
-    found = []
+    old = [(r, (owner_of(r.before, recorded), str(r.before.get("name")))) for r in resources if r.before is not None]
+    gone = {identity for _, identity in old} | {recorded.identity(rule) for _, rule in new}
+    found = set()
     for holder in recorded.holders():
         if isinstance(holder.get("firewalls"), list):
-            found += [_identity(rule, recorded) for rule in holder["firewalls"]]
-            holder["firewalls"] = [rule for rule in holder["firewalls"] if _identity(rule, recorded) not in gone]
+            found |= {recorded.identity(rule) for rule in holder["firewalls"]}
+            holder["firewalls"] = [rule for rule in holder["firewalls"] if recorded.identity(rule) not in gone]
     if not isinstance(recorded.raw.get("firewalls"), list):
         recorded.raw["firewalls"] = []
     recorded.raw["firewalls"] += [rule for _, rule in new]
@@ -128,22 +135,14 @@ def _firewall(resource: Resource, plan: Plan, recorded: Recorded) -> Raw:
     return firewall_rule(values)
 
 
-def _identity(rule: object, recorded: Recorded) -> tuple[str, object]:
-    """Project and name."""
-    if not isinstance(rule, dict):
-        return "", None
-    network = rule.get("network")
-    return recorded.network(network)[0] if isinstance(network, str) else recorded.project, rule.get("name")
-
-
 _PARENTS = {"google_project": ("folder_id", "org_id"), "google_folder": ("parent",)}
 
 
-def _moved(resource: Resource) -> Told:
+def _moved(resource: Resource, recorded: Recorded) -> Told:
     """A project or folder that is put elsewhere comes under other hierarchical policies."""
-    before, after = resource.before, resource.after
-    keys = _PARENTS[resource.kind]
-    if before is not None and after is not None and any(before.get(key) != after.get(key) for key in keys):
+    before, after = resource.before or {}, resource.after or {}
+    elsewhere = any(before.get(key) != after.get(key) for key in _PARENTS[resource.kind])
+    if before and after and elsewhere and recorded.ours(before.get("project_id")):
         yield resource, "it is moved in the hierarchy, and which policies apply to it then is not understood here"
 
 

@@ -53,6 +53,13 @@ class Recorded:
             return network_owner(network_name(name, self.project), self.project)
         return str(project), last_part(name)
 
+    def identity(self, raw: object) -> tuple[str, str]:
+        """Project and name of a rule or route: it is in the project of its network."""
+        if not isinstance(raw, dict):
+            return "", ""
+        network = raw.get("network")
+        return self.network(network)[0] if isinstance(network, str) else self.project, str(raw.get("name"))
+
     def holders(self) -> Iterator[Raw]:
         """Everything that has a list of VPC rules."""
         yield self.raw

@@ -8,8 +8,9 @@ could lead to several objects, or leads through a local value, of which plans sa
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 Raw = Mapping[str, Any]
@@ -23,6 +24,7 @@ _ALWAYS_KNOWN = ("path.", "terraform.")
 _MOST_STEPS = 20
 
 
+@lru_cache(maxsize=1 << 14)
 def parts_of(address: str) -> tuple[str, str, str]:
     """The module's prefix, `TYPE.NAME` (with `data.`), and the index of `count` or `for_each`; of what is no address, nothing."""
     found = _ADDRESS.fullmatch(address)
@@ -46,6 +48,7 @@ class Configuration:
         self._root = _mapping(configuration.get("root_module"))
         self._providers = _mapping(configuration.get("provider_config"))
         self._variables = _mapping(plan.get("variables"))
+        self._resources = dict(_resources(self._root))
 
     def written(self, address: str) -> Raw | None:
         """The expressions of this resource; None where the plan does not show what is written in it."""
@@ -120,10 +123,16 @@ class Configuration:
 
     def _resource(self, address: str) -> Raw:
         module, resource, _ = parts_of(address)
-        for found in _listed(self._module(module).get("resources")):
-            if found.get("address") in (resource, f"{re.sub(_INDEX, '', module)}{resource}"):
-                return found
-        return {}
+        return self._resources.get(f"{re.sub(_INDEX, '', module)}{resource}", {})
+
+
+def _resources(module: Raw, prefix: str = "") -> Iterator[tuple[str, Raw]]:
+    """Every resource that is written, by its address without indices."""
+    for found in _listed(module.get("resources")):
+        data = "data." if found.get("mode") == "data" else ""
+        yield f"{prefix}{data}{found.get('type')}.{found.get('name')}", found
+    for name, call in _mapping(module.get("module_calls")).items():
+        yield from _resources(_mapping(_mapping(call).get("module")), f"{prefix}module.{name}.")
 
 
 def _subject(name: str) -> str:
