@@ -31,6 +31,7 @@ def left_alone(values: Raw) -> Resource:
     ("entry", "found"),
     [
         (change(IT, "create", None, NEW), [resource(None, NEW)]),
+        (change(IT, "create", None, None), [resource(None, {})]),
         (change(IT, "update", OLD, NEW), [resource(OLD, NEW)]),
         (change(IT, "delete", OLD, None), [resource(OLD, None)]),
         (change(IT, "delete create", OLD, NEW), [resource(OLD, NEW, replaced=True)]),

@@ -6,7 +6,7 @@ not change are in it as well, as `no-op` and in `prior_state`; they say what a p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -96,17 +96,22 @@ def plan_of(raw: Mapping[str, object]) -> Plan:
     values = state.get("values") if isinstance(state, dict) else None
     root = values.get("root_module") if isinstance(values, dict) else None
     found += [resource for resource in _in_state(root) if resource.address not in told]
-    odd = [
-        (Resource(str(each.get("address")), str(each.get("type")), None, None), f"its change is not understood: {why}")
-        for each in changes
-        if (why := ", ".join(sorted({shown(action) for action in each["change"]["actions"]} - _ACTIONS)))
-    ]
-    for each in _listed(raw, "deferred_changes"):
-        put_off = each.get("resource_change")
-        if isinstance(put_off, dict):
-            address, kind = str(put_off.get("address")), str(put_off.get("type"))
-            odd.append((Resource(address, kind, None, None), "its change is put off to a later plan"))
-    return Plan(tuple(found), tuple(odd), configuration)
+    return Plan(tuple(found), tuple(_odd(changes, _listed(raw, "deferred_changes"))), configuration)
+
+
+def _odd(changes: Sequence[Raw], deferred: Sequence[Raw]) -> Iterator[tuple[Resource, str]]:
+    for raw in changes:
+        odd = sorted({shown(action) for action in raw["change"]["actions"]} - _ACTIONS)
+        if odd:
+            yield Resource(*_called(raw), None, None), f"its change is not understood: {', '.join(odd)}"
+    for each in deferred:
+        if isinstance(each.get("resource_change"), dict):
+            yield Resource(*_called(each["resource_change"]), None, None), "its change is put off to a later plan"
+
+
+def _called(raw: Raw) -> tuple[str, str]:
+    """Address and kind."""
+    return str(raw.get("address")), f"{'data.' if raw.get('mode') == 'data' else ''}{raw.get('type')}"
 
 
 def _listed(raw: Mapping[str, object], key: str) -> list[Raw]:
@@ -122,12 +127,15 @@ def _changed(raw: Raw, place: str, configuration: Configuration) -> Iterator[Res
     actions = change.get("actions") if isinstance(change, dict) else None
     if not isinstance(change, dict) or not isinstance(actions, list):
         raise NotAPlan(f"{place}.change.actions: must be a list")
-    address, kind = str(raw.get("address")), f"{'data.' if raw.get('mode') == 'data' else ''}{raw.get('type')}"
+    address, kind = _called(raw)
     before = _values(change.get("before"), f"{shown(address)}: change.before")
     after = _values(change.get("after"), f"{shown(address)}: change.after")
-    if after is not None:
-        after = _planned(after, change.get("after_unknown"), configuration.written(address))
-        _completed(after, change.get("after_unknown"), address, configuration)
+    unknown = change.get("after_unknown")
+    if after is None and ("create" in actions or "update" in actions):
+        after = {}  # nothing of it is known
+    if after is not None and isinstance(unknown, dict):
+        after = _planned(after, unknown, configuration.written(address))
+        _completed(after, unknown, address, configuration)
         _values(after, f"{shown(address)}: change.after")
     deposed = f" (deposed {shown(raw['deposed'])})" if raw.get("deposed") else ""
     # "When set to ABANDON, the command will remove the resource from Terraform management without updating or deleting the resource
@@ -150,7 +158,7 @@ def _in_state(module: object) -> Iterator[Resource]:
     if not isinstance(module, dict):
         return
     for raw in _listed(module, "resources"):
-        address, kind = str(raw.get("address")), f"{'data.' if raw.get('mode') == 'data' else ''}{raw.get('type')}"
+        address, kind = _called(raw)
         values = _values(raw.get("values"), f"prior_state: {shown(address)}: values")
         yield Resource(address, kind, values, values)
     for child in _listed(module, "child_modules"):
@@ -199,10 +207,9 @@ def _planned(value: Any, unknown: object, written: object) -> Any:
     return merged
 
 
-def _completed(after: Raw, unknown: object, address: str, configuration: Configuration) -> None:
+def _completed(after: Raw, unknown: Raw, address: str, configuration: Configuration) -> None:
     """Project and region that nobody wrote are the provider's, where its configuration says them."""
     for key in ("project", "region"):
-        if key not in after and isinstance(unknown, dict) and unknown.get(key) is True:
-            value = configuration.of_provider(address, key)
-            if value is not None:
-                after[key] = value
+        value = configuration.of_provider(address, key) if key not in after and unknown.get(key) is True else None
+        if value is not None:
+            after[key] = value
