@@ -179,6 +179,9 @@ def test_a_hierarchical_policy_that_goes(
     assert (decided(before(DENIES), planned), len(told(before(DENIES), planned))) == (decider, sentences)
 
 
+UNSAID = (f"{TOP}_association.it: with what it associates the policy is not known before apply",)
+
+
 def test_a_folder_that_the_plan_makes() -> None:
     """No recorded project is in it; one that nobody knows is said."""
     folder = change("google_folder.new", "create", None, {"display_name": "x", "parent": ORGANIZATION}, {"name": True})
@@ -186,13 +189,18 @@ def test_a_folder_that_the_plan_makes() -> None:
     entry = change(f"{TOP}_association.it", "create", None, values, {"attachment_target": True})
     for expression, sentences in (
         (reference("google_folder.new.name"), ()),
-        (
-            reference("local.folder"),
-            (f"{TOP}_association.it: with what it associates the policy is not known before apply",),
-        ),
+        (reference("google_project.new.name"), UNSAID),
+        (reference("local.folder"), UNSAID),
     ):
         root = {"resources": [written(f"{TOP}_association.it", **values, attachment_target=expression)]}
-        assert told(before(), plan(folder, entry, root=root)) == sentences
+        project = change("google_project.new", "create", None, {"project_id": "x", "name": "x"})
+        assert told(before(), plan(folder, project, entry, root=root)) == sentences
+
+
+def test_a_target_that_is_neither_organization_nor_folder() -> None:
+    """Nobody knows what that is."""
+    entry = change(f"{TOP}_association.it", "create", None, attached("7", "everything"))
+    assert told(before(), plan(entry)) == UNSAID
 
 
 @pytest.mark.parametrize(

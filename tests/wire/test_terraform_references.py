@@ -54,6 +54,8 @@ def referred(expression: Any, *policies: str, of: str = f"{RULE}.it", **resource
         (reference(f"{POLICY}.a.id", f"{POLICY}.b.id", "var.new"), ["a", "b"], f"{RULE}.it", None),
         (reference(f"{POLICY}.a.id", "local.old"), ["a"], f"{RULE}.it", None),
         (reference(f"{POLICY}.a"), ["a[0]", "a[1]"], f"{RULE}.it", None),
+        (reference(f"{POLICY}.a", "each.value.policy"), ['a["x"]', 'a["y"]'], f'{RULE}.it["y"]', None),
+        (reference(f"{POLICY}.a", "each.key", "each.value"), ['a["x"]', 'a["y"]'], f'{RULE}.it["y"]', None),
         (reference(f"{POLICY}.a[0].id", f"{POLICY}.a[1].id"), ["a[0]", "a[1]"], f"{RULE}.it", None),
         (reference(f"{POLICY}.a", "each.key"), ['a["x"]', 'a["y"]'], f'{RULE}.it["z"]', None),
         (reference(f"{POLICY}.gone.id"), ["a"], f"{RULE}.it", None),

@@ -11,6 +11,7 @@ before all others of their kind.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from pathcheck.wire.terraform_resources import UNKNOWN, Plan, Resource
 
 Raw = dict[str, Any]
 Told = Iterator[tuple[Resource, str]]
+_ABOVE = ("google_folder", "google_organization")
 _DEFAULT_PRIORITY = 1000
 
 
@@ -93,8 +95,9 @@ def _target(resource: Resource, values: Raw, plan: Plan, recorded: Recorded) -> 
     if part_of(resource.kind)[0] == "HIERARCHY":
         if text == UNKNOWN:
             meant = plan.referred(resource, "attachment_target")
-            text = (meant.after or {}).get("name") if meant is not None else None
-        return "/".join(text.split("/")[-2:]) if isinstance(text, str) else None
+            text = (meant.after or {}).get("name") if meant is not None and meant.kind.endswith(_ABOVE) else None
+        found = re.search(r"(?:folders|organizations)/\d+$", str(text))
+        return found[0] if found else None
     if text == UNKNOWN:
         text = network_of(resource, plan, recorded, "attachment_target")
     return recorded.network(text, owner_of(values, recorded)) if isinstance(text, str) else None

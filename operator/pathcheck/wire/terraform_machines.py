@@ -175,7 +175,7 @@ def _route(resource: Resource, plan: Plan, recorded: Recorded) -> Raw | None:
         planned["name"] = resource.address
     if planned.get("nextHopInstance") == UNKNOWN:
         instance = plan.referred(resource, "next_hop_instance")
-        values = (instance.after if instance is not None else None) or {}
+        values = (instance.after if instance is not None and instance.kind == "google_compute_instance" else None) or {}
         if isinstance(values.get("zone"), str) and isinstance(values.get("name"), str):
             planned["nextHopInstance"] = f"zones/{last_part(values['zone'])}/instances/{values['name']}"
     return planned

@@ -88,7 +88,7 @@ class Configuration:
             return self._passed_in(subject.removeprefix("var."), place, addresses, steps)
         if subject.startswith("module."):
             return self._given_out(names, place, addresses, steps)
-        return _instance(subject, names, bool(own), place, addresses)
+        return _instance(subject, names, place, addresses)
 
     def _of_each(self, own: Sequence[str], place: _Place, addresses: Sequence[str], steps: int) -> str | None:
         """`each.value`, where for_each goes through resources."""
@@ -141,17 +141,16 @@ def _subject(name: str) -> str:
     return ".".join(re.sub(_INDEX, "", name).split(".")[:length])
 
 
-def _instance(
-    subject: str, names: Sequence[str], by_own_index: bool, place: _Place, addresses: Sequence[str]
-) -> str | None:
+def _instance(subject: str, names: Sequence[str], place: _Place, addresses: Sequence[str]) -> str | None:
     """The one instance that is meant: by the index that is written, or the only one, or the one of the same index."""
+    own = {name for name in names if name.startswith(_OWN_INDEX)}
     found = {parts_of(a)[2]: a for a in addresses if parts_of(a)[:2] == (place.module, subject)}
     said = {m[1] for name in names if (m := re.match(rf"{re.escape(subject)}({_INDEX})", name))}
     if said:
         return found.get(said.pop()) if len(said) == 1 else None
     if len(found) == 1:
         return next(iter(found.values()))
-    return found.get(place.index) if by_own_index and place.index else None
+    return found.get(place.index) if own in ({"each.key"}, {"count.index"}) else None
 
 
 def _mapping(value: object) -> Raw:
