@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from pathcheck.cli.main import app
 from tests.recordings import NODE_TAG, entry, recording, rule
+from tests.terraform import change, plan
 
 ROOT = Path(__file__).parents[2]
 STORY = ROOT / "docs" / "story"
@@ -83,8 +84,8 @@ def test_the_story_is_known_before_it_happens(change: tuple[str, str]) -> None:
 
 def test_what_changes_nothing_is_no_failure(tmp_path: Path) -> None:
     """A rule that decides nothing of the checks may go, another may come."""
-    for change in (("--delete", "default-allow-ssh"), ("--add", saved(tmp_path / "r.json", rule("new")))):
-        code, said = told("--recording", STORY / "before.json", "-f", COVERAGE, *change)
+    for words in (("--delete", "default-allow-ssh"), ("--add", saved(tmp_path / "r.json", rule("new")))):
+        code, said = told("--recording", STORY / "before.json", "-f", COVERAGE, *words)
         assert (code, said["checks"]) == (
             0,
             [
@@ -101,43 +102,91 @@ def test_what_changes_nothing_is_no_failure(tmp_path: Path) -> None:
         )
 
 
-def terraform(path: Path, actions: list[str], rule: dict[str, Any], unknown: dict[str, Any]) -> Path:
-    """A plan of one firewall rule, by hand after https://developer.hashicorp.com/terraform/internals/json-format."""
-    gone = actions == ["delete"]
-    change = {
-        "actions": actions,
-        "before": rule if gone else None,
-        "after": None if gone else rule,
-        "after_unknown": unknown,
-    }
-    changes = [{"address": "google_compute_firewall.it", "type": "google_compute_firewall", "change": change}]
-    return saved(path, {"format_version": "1.2", "resource_changes": changes})
+# The plans in docs/story are hand-written after https://developer.hashicorp.com/terraform/internals/json-format, as Terraform 1.9 and the
+# provider print them of a google_compute_firewall that goes, of one that has nothing to do with pods, and of one whose sources are
+# known after apply.
+UNTOLD = (
+    "tcp from 10.24.9.0/24, 10.24.12.0/24, 10.24.13.0/24 to 10.24.9.0/24, 10.24.12.0/24, 10.24.13.0/24: the firewall's answer cannot be"
+    " told: firewall rule no-scans could decide it, but cannot be judged: sourceRanges: known after apply"
+)
 
 
 @pytest.mark.parametrize(
-    ("actions", "rule", "unknown", "code"),
+    ("name", "code", "lines"),
     [
-        (["delete"], {"name": GKE_ALL}, {}, 1),
         (
-            ["create"],
-            {"name": "new", "network": "default", "direction": "INGRESS", "deny": [{"protocol": "gre"}]},
-            {},
-            0,
+            "terraform-delete.json",
+            1,
+            [
+                "✕ pod-range-coverage  upheld → violated",
+                f"  {BLOCKED}",
+                "1 PathChecks: 1 flips; 1 resources of other kinds passed over",
+            ],
         ),
-        (["create"], {"name": "new", "network": "default", "deny": [{"protocol": "udp"}]}, {"source_ranges": True}, 3),
+        (
+            "terraform-add.json",
+            0,
+            ["1 PathChecks: 0 flip, unchanged: 1 upheld; 1 resources of other kinds passed over"],
+        ),
+        (
+            "terraform-unknown.json",
+            3,
+            [
+                "? pod-range-coverage  upheld → unknown",
+                f"  {UNTOLD}",
+                "1 PathChecks: 1 flips; 1 resources of other kinds passed over",
+                "  could not be read: no-scans: sourceRanges: known after apply",
+            ],
+        ),
     ],
 )
-def test_a_terraform_plan(
-    actions: list[str], rule: dict[str, Any], unknown: dict[str, Any], code: int, tmp_path: Path
-) -> None:
-    """Deleting the rule fails, an unrelated one does not, and what is known after apply cannot be told."""
-    path = terraform(
-        tmp_path / "plan.json", actions, rule | ({} if actions == ["delete"] else {"priority": 900}), unknown
+def test_the_storys_terraform_plans(name: str, code: int, lines: list[str]) -> None:
+    """As docs/plan.md says to type it: deleting the rule fails, an unrelated one does not, and what is not known yet cannot be told."""
+    words = ("--terraform", STORY / name, "--recording", STORY / "before.json", "-f", COVERAGE)
+    got, out, err = planned(*words, "--strict")
+    assert (got, out.splitlines(), err) == (code, lines, "")
+    assert planned(*words)[0] == (0 if code == 3 else code)
+
+
+def test_the_flows_of_a_terraform_plan() -> None:
+    """Scripts get the check, its flows and the rule by name."""
+    words = ("--terraform", STORY / "terraform-delete.json", "--recording", STORY / "before.json", "-f", COVERAGE)
+    code, said = told(*words)
+    (check,) = said["checks"]
+    found = (check["name"], check["severity"], check["before"], check["after"], check["worse"])
+    assert (code, *found) == (1, "pod-range-coverage", "major", "upheld", "violated", True)
+    assert check["findings"] == [
+        {
+            "reason": "FirewallWouldBlock",
+            "verdict": "violated",
+            "flows": 30,
+            "rule": "implied-deny-ingress",
+            "sentence": BLOCKED,
+        }
+    ]
+    assert (said["cannotTell"], said["problems"]) == ([], [])
+
+
+def test_a_part_of_a_terraform_plan_that_is_not_understood(tmp_path: Path, checks: Path) -> None:
+    """It is told, and an error with --strict only, even where no check hangs on it."""
+    before = saved(tmp_path / "before.json", recording(rule("dns")))
+    path = saved(tmp_path / "plan.json", plan(change("google_container_node_pool.more", "create", None, {"name": "m"})))
+    words = ("--recording", before, "-f", checks, "--terraform", path)
+    line = (
+        "google_container_node_pool.more: google_container_node_pool decides about packets and is not understood here"
     )
-    words = ("--recording", STORY / "before.json", "-f", COVERAGE, "--terraform", path, "--strict")
-    got, out, err = planned(*words)
-    assert (got, err) == (code, "")
-    assert ("known after apply" in out) == bool(unknown)
+    assert planned(*words) == (0, f"? cannot tell: {line}\n1 PathChecks: 0 flip, unchanged: 1 upheld\n", "")
+    assert planned(*words, "--strict")[0] == 3
+    assert told(*words)[1]["cannotTell"] == [line]
+
+
+def test_what_is_no_terraform_plan(tmp_path: Path, checks: Path) -> None:
+    """A state, for one: a line, exit code 2."""
+    before = saved(tmp_path / "before.json", recording(rule("dns")))
+    state = saved(tmp_path / "state.json", {"format_version": "1.0", "values": {}})
+    line = "resource_changes: is missing: terraform show -json prints it of a plan, but not of a state"
+    got = planned("--recording", before, "-f", checks, "--terraform", state)
+    assert got == (2, "", f"pathcheck plan: --terraform: {state}: {line}\n")
 
 
 def test_what_was_violated_can_get_worse(tmp_path: Path, checks: Path) -> None:
@@ -193,17 +242,24 @@ def test_a_route_that_goes_takes_the_path_with_it(tmp_path: Path, checks: Path) 
     )
 
 
-def test_what_only_a_cluster_tells(tmp_path: Path, checks: Path) -> None:
-    """Labels and Services are unknown without one, and known with one."""
+def node(name: str, pods: str, **more: Any) -> dict[str, Any]:
+    """As kubectl prints it."""
+    spec = {"providerID": f"gce://august-period-234610/us-east1-b/{name}", "podCIDRs": [pods]}
+    return {"kind": "Node", "metadata": {"name": name, "labels": {"pool": "a"}}, "spec": spec} | more
+
+
+NODES = [node("node-1", "10.24.9.0/24"), node("node-2", "10.24.12.0/24")]
+
+
+@pytest.mark.parametrize("option", ["--nodes", "--cluster"])
+def test_what_only_a_cluster_tells(option: str, tmp_path: Path, checks: Path) -> None:
+    """Labels and Services are unknown without one, and known with one; the option has an older name."""
     checks.write_text(manifest("kube-dns", to="service: {namespace: kube-system, name: kube-dns}"))
     before = saved(tmp_path / "before.json", recording(rule("dns")))
     words = ("--recording", before, "-f", checks, "--delete", "dns")
-    assert planned(*words, "--strict")[0] == 3
-    machines = "gce://august-period-234610/us-east1-b"
-    nodes = [
-        {"kind": "Node", "metadata": {"name": n}, "spec": {"providerID": f"{machines}/{n}", "podCIDRs": [r]}}
-        for n, r in (("node-1", "10.24.9.0/24"), ("node-2", "10.24.12.0/24"))
-    ]
+    code, said = told(*words, "--strict")
+    (check,) = said["checks"]
+    assert (code, check["before"], check["after"]) == (3, "unknown", "unknown")
     meta = {"namespace": "kube-system", "name": "kube-dns"}
     port = {"name": "dns", "protocol": "UDP", "port": 53}
     service = {"kind": "Service", "metadata": meta, "spec": {"clusterIP": "10.27.240.10", "ports": [port]}}
@@ -214,20 +270,90 @@ def test_what_only_a_cluster_tells(tmp_path: Path, checks: Path) -> None:
         "ports": [port],
         "endpoints": [{"addresses": ["10.24.9.31"], "nodeName": "node-1"}],
     }
-    cluster = saved(tmp_path / "cluster.json", {"kind": "List", "items": [*nodes, service, endpoints]})
-    code, said = told(*words, "--cluster", cluster)
+    cluster = saved(tmp_path / "cluster.json", {"kind": "List", "items": [*NODES, service, endpoints]})
+    code, said = told(*words, option, cluster)
     (check,) = said["checks"]
     assert (code, check["before"], check["after"], check["findings"][0]["flows"]) == (1, "upheld", "violated", 1)
+
+
+BARE = [{key: value for key, value in body.items() if key != "kind"} for body in NODES]
+
+
+@pytest.mark.parametrize(
+    ("listed", "flows"),
+    [
+        ({"kind": "List", "apiVersion": "v1", "items": NODES}, 2),
+        ({"kind": "NodeList", "apiVersion": "v1", "items": BARE}, 2),
+        ({"items": NODES}, 2),
+        (NODES[0], 0),
+    ],
+    ids=["kubectl get", "kubectl get --raw", "without a kind", "one node"],
+)
+def test_ways_to_say_the_nodes(listed: dict[str, Any], flows: int, tmp_path: Path, checks: Path) -> None:
+    """A List, a NodeList, whose items need not say what they are, or one Node, that has nobody to talk to."""
+    checks.write_text(manifest("pool", to="nodes: {selector: {matchLabels: {pool: a}}}"))
+    before = saved(tmp_path / "before.json", recording(rule("dns")))
+    nodes = saved(tmp_path / "nodes.json", listed)
+    _, said = told("--recording", before, "-f", checks, "--delete", "dns", "--nodes", nodes)
+    findings = [f for f in said["checks"][0]["findings"] if f["reason"] == "FirewallWouldBlock"]
+    assert sum(f["flows"] for f in findings) == flows
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("[]", "{}: items: must be a list, as of kubectl get nodes -o json"),
+        ('{"kind": "Pod"}', "{}: items: must be a list, as of kubectl get nodes -o json"),
+        ('{"kind": "List", "items": []}', "{}: has no Node"),
+        ('{"kind": "NodeList", "items": [7]}', "{}: items[0] is no Node: TypeError(\"'int' object is not subscriptable\")"),
+        ('{"kind": "Node"}', "{}: it is no Node: KeyError('metadata')"),
+        ("{", "{} is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        (None, "{}: No such file or directory"),
+    ],
+)  # fmt: skip
+def test_what_are_no_nodes(content: str | None, line: str, tmp_path: Path, checks: Path) -> None:
+    """One line that names the option, exit code 2."""
+    before = saved(tmp_path / "before.json", recording(rule("dns")))
+    nodes = tmp_path / "nodes.json"
+    if content is not None:
+        nodes.write_text(content)
+    got = planned("--recording", before, "-f", checks, "--delete", "dns", "--nodes", nodes)
+    assert got == (2, "", f"pathcheck plan: --nodes: {line.format(nodes)}\n")
+
+
+def test_one_rule_for_another(tmp_path: Path, checks: Path) -> None:
+    """Rules may go and come in one change, in which neither alone would do; one may come back under its own name."""
+    before = saved(tmp_path / "before.json", recording(rule("dns"), rule("more", priority=2000)))
+    words = ("--recording", before, "-f", checks, "--delete", "dns", "--delete", "more")
+    assert told(*words)[0] == 1
+    for new in (rule("other"), [rule("dns", priority=9), rule("x", allowed=[entry("tcp")])]):
+        code, said = told(*words, "--add", saved(tmp_path / "new.json", new))
+        assert (code, said["checks"][0]["after"]) == (0, "upheld")
+    worse = [rule("dns", priority=9, denied=[entry("udp")])]
+    code, said = told(*words, "--add", saved(tmp_path / "new.json", worse))
+    assert (code, said["checks"][0]["findings"][0]["rule"]) == (1, "firewall:dns")
+
+
+def test_a_rule_is_added_where_the_list_could_not_be_read(tmp_path: Path, checks: Path) -> None:
+    """It comes beside those that the effective firewalls show."""
+    answer = {"firewalls": [rule("dns")], "firewallPolicys": []}
+    scopes = [{"network": "default", "region": "us-east1", "answer": answer}]
+    unread = recording(effectiveFirewalls=scopes, unavailable={"firewalls": "forbidden"})
+    before = saved(tmp_path / "before.json", unread)
+    denies = saved(tmp_path / "new.json", rule("no", priority=9, denied=[entry("all")]))
+    code, said = told("--recording", before, "-f", checks, "--add", denies)
+    assert (code, said["checks"][0]["before"], said["checks"][0]["after"]) == (1, "upheld", "violated")
+
+
+ONE_CHANGE = "--terraform, or --changed, or --delete and --add, says what changes"
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ((), "exactly one of --terraform, --changed, --delete, --add says what changes; given: none"),
-        (
-            ("--delete", "a", "--add", "b"),
-            "exactly one of --terraform, --changed, --delete, --add says what changes; given: --delete, --add",
-        ),
+        ((), f"{ONE_CHANGE}; given: none"),
+        (("--delete", "a", "--changed", "b"), f"{ONE_CHANGE}; given: --changed, --delete"),
+        (("--terraform", "a", "--add", "b"), f"{ONE_CHANGE}; given: --terraform, --add"),
         (("--delete", "nobody"), "--delete: the recording has no rule 'nobody'; it has firewall:dns"),
         (("--delete", "policies"), "--delete: the recording has no rule 'policies'; it has firewall:dns"),
     ],
@@ -236,6 +362,15 @@ def test_what_changes_is_said_once(words: tuple[str, ...], line: str, tmp_path: 
     """One line, exit code 2."""
     before = saved(tmp_path / "before.json", recording(rule("dns")))
     assert planned("--recording", before, "-f", checks, *words) == (2, "", f"pathcheck plan: {line}\n")
+
+
+def test_a_name_that_is_taken(tmp_path: Path, checks: Path) -> None:
+    """The API would refuse it as well."""
+    before = saved(tmp_path / "before.json", recording(rule("dns")))
+    new = saved(tmp_path / "new.json", rule("dns", priority=9))
+    line = f"--add: {new}: there is a rule dns already; --delete it as well to replace it"
+    got = planned("--recording", before, "-f", checks, "--add", new)
+    assert got == (2, "", f"pathcheck plan: {line}\n")
 
 
 def test_every_wrong_manifest_is_a_line(tmp_path: Path) -> None:

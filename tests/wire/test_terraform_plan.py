@@ -1,181 +1,218 @@
 """A Terraform plan becomes the recording as it will be; what is not known yet is never a rule without it.
 
-The plans here are written by hand after https://developer.hashicorp.com/terraform/internals/json-format and the provider's pages.
+The plans here are written by hand after https://developer.hashicorp.com/terraform/internals/json-format and the provider's pages;
+tests/terraform.py says more.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from pathcheck.core.predict import predict
-from pathcheck.model.words import Prediction
-from pathcheck.wire.firewall_rules import firewall_of
-from pathcheck.wire.terraform_plan import NotAPlan, changed
-from tests.recordings import NODE_TAG, asked, recording, rule
+from pathcheck.wire.terraform_plan import changed
+from tests.recordings import PROJECT, Raw, recording, rule
+from tests.terraform import change, decided, explained, firewall, plan, reference, told, written
 
-Raw = dict[str, Any]
-FLOW = asked("10.24.12.40@node-2", "10.24.9.31@node-1", "udp/53")
-DNS: Raw = {
-    "name": "dns",
-    "network": "default",
-    "priority": 1000,
-    "direction": "INGRESS",
-    "disabled": False,
-    "allow": [{"protocol": "udp", "ports": ["53"]}],
-    "deny": [],
-    "source_ranges": ["10.24.0.0/14"],
-    "source_tags": None,
-    "target_tags": [NODE_TAG],
-    "log_config": [],
-    "timeouts": None,
-    "id": "projects/p/global/firewalls/dns",
-}
-
-
-def plan(kind: str, actions: list[str], before: Raw | None, after: Raw | None, unknown: Raw | None = None) -> Raw:
-    """One change, of a resource in which everything that is asked of it is written."""
-    address = f"{kind}.it"
-    change = {"actions": actions, "before": before, "after": after, "after_unknown": unknown or {}}
-    written: Raw = {key: {} for key in (after or {})} | {key: {} for key in (unknown or {}) if key == "source_ranges"}
-    resource = {"address": address, "mode": "managed", "type": kind, "name": "it", "expressions": written}
-    return {
-        "format_version": "1.2",
-        "resource_changes": [{"address": address, "mode": "managed", "type": kind, "name": "it", "change": change}],
-        "configuration": {"root_module": {"resources": [resource]}},
-    }
-
-
-def predicted(before: Raw, planned: Raw) -> tuple[Prediction, tuple[str, ...]]:
-    after, untold = changed(before, planned)
-    return predict(FLOW, firewall_of(after)).prediction, untold
-
-
-FIREWALL = "google_compute_firewall"
+KIND = "google_compute_firewall"
+IT = f"{KIND}.it"
 OWN = rule("dns", sourceRanges=["10.24.0.0/14"])
+DENIED = ("implied-deny-ingress",)
+DNS = ("firewall:dns",)
 
 
 @pytest.mark.parametrize(
-    ("before", "actions", "after", "prediction"),
+    ("before", "entry", "decider"),
     [
-        (recording(OWN), ["delete"], None, Prediction.BLOCKED),
-        (recording(OWN), ["no-op"], DNS, Prediction.PERMITTED),
-        (recording(), ["create"], DNS, Prediction.PERMITTED),
-        (recording(OWN), ["update"], DNS | {"disabled": True}, Prediction.BLOCKED),
-        (recording(OWN), ["delete", "create"], DNS | {"target_tags": ["others"]}, Prediction.BLOCKED),
-        (recording(OWN), ["create", "delete"], DNS | {"name": "new"}, Prediction.PERMITTED),
-        (recording(OWN), ["update"], DNS | {"source_colours": ["red"]}, Prediction.UNDETERMINED),
+        (recording(OWN), change(IT, "delete", firewall()), DENIED),
+        (recording(OWN), change(IT, "no-op", firewall(), firewall()), DNS),
+        (recording(OWN), change(IT, "forget", firewall()), DNS),
+        (recording(), change(IT, "create", None, firewall()), DNS),
+        (recording(OWN), change(IT, "update", firewall(), firewall(disabled=True)), DENIED),
+        (recording(OWN), change(IT, "delete create", firewall(), firewall(target_tags=["others"])), DENIED),
+        (recording(OWN), change(IT, "create delete", firewall(), firewall("new")), ("firewall:new",)),
+        (recording(OWN), change(IT, "update", firewall(), firewall(colours=["red"])), ("undecided:firewall:dns",)),
+        (recording(OWN), change(f"{IT}[0]", "delete", firewall(), action_reason="delete_because_count_index"), DENIED),
+        (recording(OWN), change(f"module.a.{IT}", "no-op", firewall(), firewall(), previous_address=IT), DNS),
+        (recording(OWN), change(IT, "update", firewall(), firewall(priority=9), importing={"id": "dns"}), DNS),
+        (recording(OWN), change(IT, "delete", firewall(), deposed="00000001"), DENIED),
+        (recording(OWN), change(IT, "delete", firewall(deletion_policy="ABANDON")), DNS),
     ],
-    ids=lambda p: ",".join(p) if isinstance(p, list) else None,
-)
-def test_rules(before: Raw, actions: list[str], after: Raw | None, prediction: Prediction) -> None:
+    ids=lambda case: " ".join(case["change"]["actions"]) if isinstance(case, dict) and "change" in case else None,
+)  # fmt: skip
+def test_rules(before: Raw, entry: Raw, decider: tuple[str, ...]) -> None:
     """Each action does to the list what the provider would do."""
-    was = None if actions == ["create"] else DNS
-    assert predicted(before, plan(FIREWALL, actions, was, after)) == (prediction, ())
+    assert (decided(before, plan(entry)), told(before, plan(entry))) == (decider, ())
+
+
+def test_a_rule_that_goes_here_and_comes_there() -> None:
+    """An address that changes without a moved block is a deletion and a creation of one name, in either order."""
+    entries = [change(f"{KIND}.a", "create", None, firewall()), change(f"{KIND}.b", "delete", firewall())]
+    for ordered in (entries, entries[::-1]):
+        assert decided(recording(OWN), plan(*ordered)) == DNS
+
+
+def test_a_rule_that_the_recording_does_not_have() -> None:
+    """Then it is the recording of something else, or of another day."""
+    why = "the recording does not have this rule; it is older than the plan, or of something else"
+    assert told(recording(), plan(change(IT, "delete", firewall()))) == (f"{IT}: {why}",)
+    assert told(recording(), plan(change(IT, "no-op", firewall(), firewall()))) == ()
 
 
 def test_what_is_known_after_apply_cannot_be_judged() -> None:
     """And is said so; what nobody wrote is the API's default instead."""
-    short = {key: value for key, value in DNS.items() if key not in ("source_ranges", "direction", "id")}
-    ahead = plan(FIREWALL, ["create"], None, short, {"source_ranges": True, "id": True, "direction": True})
-    after, _ = changed(recording(), ahead)
-    explained = predict(FLOW, firewall_of(after))
-    assert explained.decided_by == ("undecided:firewall:dns",)
-    assert explained.why.endswith("cannot be judged: sourceRanges: known after apply")
-    known = plan(FIREWALL, ["create"], None, short | {"source_ranges": ["0.0.0.0/0"]}, {"direction": True, "id": True})
-    assert predicted(recording(), known) == (Prediction.PERMITTED, ())
-
-
-def test_a_rule_of_another_project() -> None:
-    """Names are a project's own: its namesake here stays."""
-    planned = plan(FIREWALL, ["delete"], DNS | {"project": "elsewhere"}, None)
-    assert predicted(recording(OWN), planned) == (Prediction.PERMITTED, ())
-
-
-def test_a_machine_loses_its_tag() -> None:
-    """The rule for its tag is no longer about it."""
-    before = recording(rule("dns", targetTags=[NODE_TAG]))
-    was = {"name": "node-1", "zone": "us-east1-b", "tags": [NODE_TAG], "can_ip_forward": True}
-    planned = plan("google_compute_instance", ["update"], was, was | {"tags": []})
-    assert predicted(before, planned) == (Prediction.BLOCKED, ())
-
-
-def test_a_route_is_deleted() -> None:
-    """It is gone from the recording."""
-    after, untold = changed(
-        recording(), plan("google_compute_route", ["delete"], {"name": "to-node-1", "dest_range": "10.24.9.0/24"}, None)
-    )
-    assert ([r["name"] for r in after["routes"]], untold) == (["to-node-2", "to-node-3"], ())
-
-
-def test_what_decides_and_is_not_understood_is_said() -> None:
-    """A policy's rule could hide a block; a disk could not."""
-    kind = "google_compute_network_firewall_policy_association"
-    _, untold = changed(recording(), plan(kind, ["create"], None, {"priority": 1}))
-    assert untold == (f"{kind}.it: {kind} decides about packets and is not understood here",)
-    assert changed(recording(), plan("google_compute_disk", ["create"], None, {"name": "d"})) == (recording(), ())
+    short = {key: value for key, value in firewall().items() if key not in ("source_ranges", "direction", "id")}
+    entry = change(IT, "create", None, short, {"source_ranges": True, "id": True, "direction": True})
+    ranges = written(IT, **short, source_ranges=reference("google_compute_address.a.address"))
+    found = explained(recording(), plan(entry, root={"resources": [ranges]}))
+    assert found.decided_by == ("undecided:firewall:dns",)
+    assert found.why.endswith("cannot be judged: sourceRanges: known after apply")
+    assert decided(recording(), plan(entry)) == DNS
 
 
 @pytest.mark.parametrize(
-    ("planned", "line"),
+    ("value", "unknown", "why"),
     [
-        ({}, "format_version: is None, expected 1.x: terraform show -json prints it"),
-        ({"format_version": "2.0"}, "format_version: is '2.0', expected 1.x: terraform show -json prints it"),
-        ({"format_version": "1.2", "resource_changes": {}}, "resource_changes: must be a list"),
-        (
-            {"format_version": "1.2", "resource_changes": [{}]},
-            "resource_changes[0].change.actions: must be a list",
-        ),
+        ({"allow": [{"ports": ["53"]}]}, {"allow": [{"protocol": True}]}, "allowed: IPProtocol: known after apply"),
+        ({"allow": [{"protocol": "udp"}]}, {"allow": [{"ports": True}]}, "allowed: ports: known after apply"),
+        ({"allow": None}, {"allow": True}, "allowed: known after apply"),
+        ({"target_tags": None}, {"target_tags": True}, "targetTags: known after apply"),
+        ({"priority": None}, {"priority": True}, "priority: known after apply"),
+        ({"disabled": None}, {"disabled": True}, "disabled: known after apply"),
     ],
 )
-def test_what_is_no_plan(planned: Raw, line: str) -> None:
-    """One line that names the field."""
-    if "resource_changes" in planned and planned["resource_changes"] == {}:
-        planned = planned | {"resource_changes": {"a": 1}}
-    with pytest.raises(NotAPlan) as caught:
-        changed(recording(), planned)
-    assert str(caught.value) == line
+def test_every_unknown_value_leaves_the_rule_open(value: Raw, unknown: Raw, why: str) -> None:
+    """Whatever decides about packets."""
+    written_in_it = firewall(allow=[{"protocol": "udp", "ports": ["53"]}])
+    root = {"resources": [written(IT, **written_in_it)]}
+    found = explained(recording(), plan(change(IT, "create", None, firewall(**value), unknown), root=root))
+    assert (found.decided_by, found.why.endswith(why)) == (("undecided:firewall:dns",), True)
 
 
-POLICY: Raw = {"name": "guard", "type": "NETWORK", "rules": []}
-DENY: Raw = {
-    "firewall_policy": "guard",
-    "priority": 10,
-    "action": "deny",
-    "direction": "INGRESS",
-    "disabled": False,
-    "match": [{"src_ip_ranges": ["10.24.0.0/14"], "layer4_configs": [{"ip_protocol": "udp", "ports": None}]}],
-}
-KIND = "google_compute_network_firewall_policy_rule"
+def test_a_name_decides_nothing() -> None:
+    """A rule whose name is known after apply is called by its address."""
+    values = firewall() | {"name": None}
+    planned = plan(change(IT, "create", None, values, {"name": True}))
+    assert decided(recording(), planned) == (f"firewall:{IT}",)
 
 
-def test_a_rule_of_a_policy() -> None:
-    """It comes into the policy that is recorded, and goes; of one that is not recorded nobody can tell."""
-    before = recording(OWN, policies=[POLICY], order="BEFORE_CLASSIC_FIREWALL")
-    made = plan(KIND, ["create"], None, DENY, {"id": True})
-    assert predicted(before, made) == (Prediction.BLOCKED, ())
-    gone, _ = changed(changed(before, made)[0], plan(KIND, ["delete"], DENY, None))
-    assert gone == before
-    other = plan(KIND, ["create"], None, DENY | {"firewall_policy": "other"})
-    assert predicted(before, other)[1] == (
-        f"{KIND}.it: its firewall policy, or its place in it, is not in the recording",
+NETWORK = "google_compute_network.vpc"
+
+
+@pytest.mark.parametrize(
+    ("network", "decider"),
+    [
+        (change(NETWORK, "create", None, {"name": "new", "project": PROJECT}, {"id": True}), DENIED),
+        (change(NETWORK, "no-op", {"name": "default"}, {"name": "default"}), DNS),
+        (change(f"data.{NETWORK}", "read", None, {"name": "default"}, {"id": True}), DNS),
+    ],
+)
+def test_a_network_by_reference(network: Raw, decider: tuple[str, ...]) -> None:
+    """The id of one that is made by the same plan is not known, but which it is."""
+    values = firewall(network=None)
+    it = written(IT, **values | {"network": reference(f"{network['address']}.id")})
+    entry = change(IT, "create", None, values, {"network": True})
+    assert decided(recording(), plan(network, entry, root={"resources": [it]})) == decider
+
+
+def test_a_network_that_is_not_known() -> None:
+    """The rule may then be about any."""
+    values = firewall(network=None)
+    it = written(IT, **values | {"network": reference("local.network")})
+    found = explained(
+        recording(), plan(change(IT, "create", None, values, {"network": True}), root={"resources": [it]})
+    )
+    assert found.decided_by == ("undecided:firewall:dns",)
+    assert found.why.endswith("network: known after apply")
+
+
+def test_a_rule_of_another_project() -> None:
+    """Names are a project's own: its namesake here stays, and one that comes there does not come here."""
+    for entry in (
+        change(IT, "delete", firewall(project="elsewhere")),
+        change(IT, "create", None, firewall(project="elsewhere", disabled=True)),
+        change(IT, "delete create", firewall(project="elsewhere"), firewall(project="elsewhere", priority=1)),
+    ):
+        assert (decided(recording(OWN), plan(entry)), told(recording(OWN), plan(entry))) == (DNS, ())
+
+
+def test_a_project_that_is_not_known() -> None:
+    """Nobody can tell then whether the recording is about it; one that is not written is the provider's."""
+    values = {key: value for key, value in firewall().items() if key != "project"}
+    entry = change(IT, "create", None, values, {"project": True})
+    unsaid = written(IT, **values, project=reference("google_project.new.project_id"))
+    why = "its project is known after apply, so whether the recording is about it is not known"
+    assert told(recording(), plan(entry, root={"resources": [unsaid]})) == (f"{IT}: {why}",)
+    assert decided(recording(), plan(entry, root={"resources": [unsaid]})) == DENIED
+    assert decided(recording(), plan(entry)) == DNS
+
+
+def test_a_network_of_a_host_project() -> None:
+    """Under Shared VPC rules are made in the project that owns the network; there a bare name is of that project."""
+    shared = "projects/host/global/networks/shared"
+    before = recording()
+    for machine in before["instances"]:
+        machine["networkInterfaces"][0]["network"] = shared
+    before["networks"] = [{"name": "shared", "selfLink": shared}]
+    before["effectiveFirewalls"] = [{"network": shared, "region": "us-east1", "answer": {}}]
+    values = firewall(project="host", network="shared")
+    assert decided(before, plan(change(IT, "create", None, values))) == DNS
+    namesake = plan(change(IT, "create", None, firewall(network="shared")))
+    assert "firewall:dns" not in decided(before, namesake)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "google_compute_subnetwork",
+        "google_compute_network_peering",
+        "google_container_node_pool",
+        "google_compute_organization_security_policy_rule",
+        "google_compute_region_network_firewall_policy_of_the_future",
+    ],
+)
+def test_what_decides_and_is_not_understood_is_said(kind: str) -> None:
+    """Such a change could hide a block."""
+    why = f"{kind} decides about packets and is not understood here"
+    assert told(recording(), plan(change(f"{kind}.it", "create", None, {"name": "x"}))) == (f"{kind}.it: {why}",)
+
+
+@pytest.mark.parametrize(
+    "kind", ["google_compute_disk", "google_compute_subnetwork_iam_member", "google_compute_network_endpoint_group"]
+)
+def test_what_decides_nothing_is_passed_over(kind: str) -> None:
+    """A disk could not."""
+    planned = plan(change(f"{kind}.it", "create", None, {"name": "x"}))
+    assert changed(recording(), planned) == (recording(), ())
+
+
+def test_changes_that_terraform_did_not_settle() -> None:
+    """Put off to a later plan, or called by a word that is not known here."""
+    planned = plan(change(IT, "transmute", firewall()), change("google_compute_disk.d", "transmute", {}))
+    planned["deferred_changes"] = [{"resource_change": change(f"{KIND}.later", "create", None, firewall())}]
+    assert told(recording(), planned) == (
+        f"{IT}: its change is not understood: transmute",
+        f"{KIND}.later: its change is put off to a later plan",
     )
 
 
-def test_a_rule_of_a_policy_that_is_not_known_yet() -> None:
-    """Its ranges stand open, so that nobody can judge it."""
-    before = recording(OWN, policies=[POLICY], order="BEFORE_CLASSIC_FIREWALL")
-    match = {"layer4_configs": [{"ip_protocol": "udp"}]}
-    made = plan(KIND, ["create"], None, DENY | {"match": [match]}, {"match": [{"src_ip_ranges": [True]}]})
-    explained = predict(FLOW, firewall_of(changed(before, made)[0]))
-    assert explained.decided_by == ("undecided:policy:guard/10",)
-    assert explained.why.endswith("match.srcIpRanges: known after apply")
+def test_a_project_that_moves() -> None:
+    """It comes under other hierarchical policies; one that is only renamed does not."""
+    was = {"project_id": PROJECT, "folder_id": "1", "name": "a"}
+    moves, renamed = (
+        change("google_project.p", "update", was, was | new) for new in ({"folder_id": "2"}, {"name": "b"})
+    )
+    why = "it is moved in the hierarchy, and which policies apply to it then is not understood here"
+    assert told(recording(), plan(moves)) == (f"google_project.p: {why}",)
+    assert told(recording(), plan(renamed)) == ()
+    other = change("google_project.p", "update", was | {"project_id": "x"}, was | {"project_id": "x", "folder_id": "2"})
+    assert told(recording(), plan(other)) == ()
 
 
-def test_junk_is_no_plan() -> None:
-    """A list where a resource is expected."""
-    junk = plan(FIREWALL, ["delete"], DNS, None)
-    junk["resource_changes"][0]["change"]["before"] = [1]
-    with pytest.raises(NotAPlan, match=r"google_compute_firewall\.it: this, or what it changes"):
-        changed(recording(OWN), junk)
+def test_sentences_stand_in_the_order_of_the_plan() -> None:
+    """Whatever part of it they are about."""
+    entries = [
+        change("google_compute_subnetwork.a", "create", None, {}),
+        change(IT, "delete", firewall()),
+        change("google_compute_subnetwork.b", "create", None, {}),
+    ]
+    names = [sentence.partition(":")[0] for sentence in told(recording(), plan(*entries))]
+    assert names == ["google_compute_subnetwork.a", IT, "google_compute_subnetwork.b"]

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import typer
 
-from pathcheck.cli.manifests import read_checks, read_cluster
+from pathcheck.cli.manifests import read_checks, read_nodes
 from pathcheck.cli.predict import read
 from pathcheck.core.rely import rely
 
 
-def tell(recording: Path, manifests: Sequence[Path], cluster: Path | None, as_json: bool) -> None:
+def tell(recording: Path, manifests: Sequence[Path], nodes: Path | None, as_json: bool) -> None:
     """Prints the answer.
 
     Raises BadInput.
     """
     found = read_checks(manifests)
     firewall = read(recording)
-    rules, untold = rely(found.checks, read_cluster(cluster, firewall), firewall)
+    rules, untold = rely(found.checks, read_nodes(nodes, firewall), firewall)
     problems = [str(problem) for problem in firewall.problems]
     if as_json:
         said = [{"rule": h.rule, "flows": h.flows, "checks": h.checks} for h in rules]

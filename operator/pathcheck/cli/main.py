@@ -25,6 +25,9 @@ app = typer.Typer(
 )
 
 
+_NODES = "kubectl get nodes -o json, or nodes,services,endpointslices -A; else the machines are the nodes."
+
+
 class Output(StrEnum):
     """For people or for scripts."""
 
@@ -143,11 +146,10 @@ def plan(
     delete: Annotated[
         list[str] | None, typer.Option(metavar="RULE", help="NAME, or policy:POLICY/PRIORITY; repeat at will.")
     ] = None,
-    add: Annotated[Path | None, typer.Option(metavar="FILE", help="New firewall rules as the API spells them.")] = None,
-    cluster: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="kubectl get nodes,services,endpointslices -A -o json; else the machines."),
+    add: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="New firewall rules, one or a list, as the API spells them.")
     ] = None,
+    nodes: Annotated[Path | None, typer.Option("--nodes", "--cluster", metavar="FILE", help=_NODES)] = None,
     strict: Annotated[bool, typer.Option("--strict", help="End with 3 where something cannot be told.")] = False,
     output: Annotated[Output, typer.Option("--output", "-o", help="For people or for scripts.")] = Output.TEXT,
 ) -> None:
@@ -159,7 +161,7 @@ def plan(
     from pathcheck.cli.whatif import Asked, tell
 
     try:
-        asked = Asked(recording, manifests, cluster, terraform, changed, delete or (), add)
+        asked = Asked(recording, manifests, nodes, terraform, changed, delete or (), add)
         code = tell(asked, output is Output.JSON, strict)
     except BadInput as error:
         for line in error.args:
@@ -174,10 +176,7 @@ def impact(
     manifests: Annotated[
         list[Path], typer.Option("--filename", "-f", metavar="FILE|DIR", help="PathCheck manifests; repeat at will.")
     ],
-    cluster: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="kubectl get nodes,services,endpointslices -A -o json; else the machines."),
-    ] = None,
+    nodes: Annotated[Path | None, typer.Option("--nodes", "--cluster", metavar="FILE", help=_NODES)] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="For people or for scripts.")] = Output.TEXT,
 ) -> None:
     """List the rules by the flows of PathCheck manifests that would be violated if the rule were deleted or disabled, offline.
@@ -188,7 +187,7 @@ def impact(
     from pathcheck.cli.predict import BadInput
 
     try:
-        tell(recording, manifests, cluster, output is Output.JSON)
+        tell(recording, manifests, nodes, output is Output.JSON)
     except BadInput as error:
         for line in error.args:
             typer.echo(f"pathcheck impact: {line}", err=True)

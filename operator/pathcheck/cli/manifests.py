@@ -131,27 +131,25 @@ def _check(body: Raw, place: str, wrong: list[str]) -> PathCheck | None:
     return replace(check, evidence=Evidence.PREDICTED)
 
 
-def read_cluster(path: Path | None, firewall: Firewall) -> Known:
-    """What `kubectl get nodes,services,endpointslices -A -o json` says; without a file, the recording's machines.
+def read_nodes(path: Path | None, firewall: Firewall) -> Known:
+    """What `kubectl get nodes -o json` says, with Services and EndpointSlices where they are asked for as well; without a file, the
+    recording's machines.
 
     Raises BadInput.
     """
-    return Known(_machines(firewall)) if path is None else cluster_in("--cluster", path)
+    return Known(_machines(firewall)) if path is None else cluster_in(path)
 
 
-def cluster_in(option: str, path: Path) -> Known:
+def cluster_in(path: Path) -> Known:
     """What of nodes, Services and EndpointSlices `kubectl get … -o json` says.
 
     Raises BadInput.
     """
-    bodies = read_json(option, path).get("items")
-    if not isinstance(bodies, list):
-        raise BadInput(f"{option}: {path}: items: must be a list, as of kubectl get nodes -o json")
+    listed = read_json("--nodes", path, (object,))
     nodes: dict[str, Node] = {}
     services: dict[tuple[str, str], Service] = {}
     backends: dict[tuple[str, str], tuple[Backend, ...]] = {}
-    for index, body in enumerate(bodies):
-        kind = body.get("kind") if isinstance(body, dict) else None
+    for place, kind, body in _bodies(listed, path):
         try:
             if kind == "Node":
                 node = node_of(body)
@@ -162,10 +160,24 @@ def cluster_in(option: str, path: Path) -> Known:
             elif kind == "EndpointSlice" and (key := service_behind(body)) is not None:
                 backends[key] = (*backends.get(key, ()), *backends_of(body))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BadInput(f"{option}: {path}: items[{index}] is no {kind}: {error!r}") from None
+            raise BadInput(f"--nodes: {path}: {place} is no {kind}: {error!r}") from None
     if not nodes:
-        raise BadInput(f"{option}: {path}: has no Node")
+        raise BadInput(f"--nodes: {path}: has no Node")
     return Known(nodes, services or None, backends, labelled=True)
+
+
+def _bodies(listed: object, path: Path) -> Iterator[tuple[str, object, Any]]:
+    """Each object with its place and its kind: of a List, of a list of one kind, whose items need not say it, or one alone."""
+    kind = str(listed.get("kind")) if isinstance(listed, dict) else ""
+    if isinstance(listed, dict) and kind == "Node":
+        yield "it", kind, listed
+        return
+    items = listed.get("items") if isinstance(listed, dict) else None
+    if not isinstance(items, list):
+        raise BadInput(f"--nodes: {path}: items: must be a list, as of kubectl get nodes -o json")
+    for index, body in enumerate(items):
+        own = body.get("kind") if isinstance(body, dict) else None
+        yield f"items[{index}]", own or kind.removesuffix("List"), body
 
 
 def _machines(firewall: Firewall) -> dict[str, Node]:

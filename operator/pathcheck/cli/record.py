@@ -83,7 +83,7 @@ def _request(project: str | None, nodes: Path | None) -> Raw:
         if project is None:
             raise BadInput("--project: is missing; or give --nodes, whose machines tell it")
         return {"project": project}
-    found = cluster_in("--nodes", nodes).nodes.values()
+    found = cluster_in(nodes).nodes.values()
     scope = scope_of(found, project or "")
     if scope is None:
         whose = f"of project {project}" if project else "of Compute Engine"

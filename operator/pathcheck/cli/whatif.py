@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
 
-from pathcheck.cli.manifests import read_checks, read_cluster, read_json
+from pathcheck.cli.manifests import read_checks, read_json, read_nodes
 from pathcheck.cli.predict import BadInput
 from pathcheck.core.whatif import Weighed, weigh, without
 from pathcheck.model.findings import Finding
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.words import Verdict
-from pathcheck.wire.compute import NotARecording
+from pathcheck.wire.compute import NotARecording, network_owner
 from pathcheck.wire.firewall_rules import firewall_of
 from pathcheck.wire.terraform_plan import NotAPlan, changed
 
@@ -25,11 +25,11 @@ _COLOURS = {Verdict.UPHELD: "green", Verdict.VIOLATED: "red", Verdict.UNKNOWN: "
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The command line. Exactly one of `terraform`, `changed`, `deleted` and `added` says what changes."""
+    """The command line. What changes is said by `terraform`, by `changed`, or by `deleted` and `added`."""
 
     recording: Path
     manifests: Sequence[Path]
-    cluster: Path | None = None
+    nodes: Path | None = None
     terraform: Path | None = None
     changed: Path | None = None
     deleted: Sequence[str] = ()
@@ -78,13 +78,14 @@ def answer(asked: Asked) -> Answer:
         "--add": asked.added,
     }
     given = [option for option, value in ways.items() if value]
-    if len(given) != 1:
-        raise BadInput(f"exactly one of {', '.join(ways)} says what changes; given: {', '.join(given) or 'none'}")
+    if len(given) != 1 and given != ["--delete", "--add"]:
+        said = "--terraform, or --changed, or --delete and --add, says what changes"
+        raise BadInput(f"{said}; given: {', '.join(given) or 'none'}")
     manifests = read_checks(asked.manifests)
     raw = read_json("--recording", asked.recording)
     before = _firewall("--recording", asked.recording, raw)
     after, cannot_tell = _after(asked, raw, before)
-    known = read_cluster(asked.cluster, before)
+    known = read_nodes(asked.nodes, before)
     weighed = tuple(weigh(check, known, before, after) for check in manifests.checks)
     problems = dict.fromkeys(str(p) for p in (*before.problems, *after.problems))
     return Answer(weighed, cannot_tell, manifests.others, tuple(problems))
@@ -100,14 +101,28 @@ def _after(asked: Asked, raw: Mapping[str, object], before: Firewall) -> tuple[F
         return _firewall("--terraform", asked.terraform, applied), cannot_tell
     if asked.changed is not None:
         return _firewall("--changed", asked.changed, read_json("--changed", asked.changed)), ()
-    if asked.deleted:
-        return without(before, frozenset(_named(text, before) for text in asked.deleted)), ()
-    assert asked.added is not None
-    added = read_json("--add", asked.added, (dict, list))
-    new = added if isinstance(added, list) else [added]
-    old = raw.get("firewalls")
-    more = {**raw, "firewalls": [*(old if isinstance(old, list) else []), *new]}
-    return _firewall("--add", asked.added, more), ()
+    rest = without(before, frozenset(_named(text, before) for text in asked.deleted))
+    return (rest if asked.added is None else _with_added(asked.added, raw, rest)), ()
+
+
+def _with_added(path: Path, raw: Mapping[str, object], rest: Firewall) -> Firewall:
+    """The rules in this file beside the rest; a name that is there already is refused, as the API would."""
+    added = read_json("--add", path, (dict, list))
+    alone = {**raw, "firewalls": added if isinstance(added, list) else [added]}
+    unread = raw.get("unavailable")
+    if isinstance(unread, dict):
+        alone["unavailable"] = {key: why for key, why in unread.items() if key != "firewalls"}
+    new = _firewall("--add", path, alone)
+    taken = sorted(_names(new) & _names(rest))
+    if taken:
+        raise BadInput(f"--add: {path}: there is a rule {taken[0][1]} already; --delete it as well to replace it")
+    problems = dict.fromkeys((*rest.problems, *new.problems))
+    return replace(rest, rules=(*rest.rules, *new.rules), problems=tuple(problems))
+
+
+def _names(firewall: Firewall) -> set[tuple[str, str]]:
+    """The names of VPC rules, each with the project whose name it is."""
+    return {(network_owner(rule.network, firewall.project)[0], rule.name) for rule in firewall.rules}
 
 
 def _named(text: str, firewall: Firewall) -> str:

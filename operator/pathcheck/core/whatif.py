@@ -91,10 +91,10 @@ def plan_of(check: PathCheck, known: Known) -> Plan:
     for choice, field in ((check.source, "spec.from.nodes"), (check.to, "spec.to.nodes")):
         by_label = isinstance(choice, NodeChoice) and bool(choice.match_labels or choice.match_expressions)
         if by_label and not known.labelled:
-            problem = Problem(f"{field}.selector", "a recording does not show the labels of nodes; say --cluster FILE")
+            problem = Problem(f"{field}.selector", "a recording does not show the labels of nodes; say --nodes FILE")
             missing.append(Objection(Reason.NO_NODES_SELECTED, problem))
     if isinstance(check.to, ServiceChoice) and known.services is None:
-        problem = Problem("spec.to.service", "a recording does not show Services; say --cluster FILE")
+        problem = Problem("spec.to.service", "a recording does not show Services; say --nodes FILE")
         missing.append(Objection(Reason.SERVICE_NOT_FOUND, problem))
     if missing:
         return Plan(objections=tuple(missing))

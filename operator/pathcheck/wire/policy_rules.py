@@ -16,7 +16,7 @@ from pathcheck.model.flows import Range
 from pathcheck.model.rules import Rule, Stage
 from pathcheck.model.words import Action, Direction
 from pathcheck.wire.compute import last_part, network_name
-from pathcheck.wire.rule_fields import Fields
+from pathcheck.wire.rule_fields import Fields, unavailable
 
 MATCHING = frozenset(
     [
@@ -94,10 +94,11 @@ class Holder:
 
 def policy_rules(raw: object, index: int, holder: Holder, problems: list[Problem]) -> list[Rule]:
     """One rule; two that cannot tell where not even the direction could be read; none that is for other networks or no machines."""
-    if not isinstance(raw, Mapping):
+    why = unavailable(raw)
+    if why or not isinstance(raw, Mapping):
         place = f"{holder.name}: rules[{index}]"
-        problems.append(Problem(place, "is no firewall policy rule"))
-        why = "is no firewall policy rule"
+        why = why or "is no firewall policy rule"
+        problems.append(Problem(place, why))
         return [_unreadable(holder, direction, why) for direction in Direction]
     fields = Fields(raw)
     fields.known(MATCHING, SILENT)

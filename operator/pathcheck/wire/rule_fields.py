@@ -15,6 +15,11 @@ from pathcheck.model.words import Direction
 from pathcheck.wire.compute import Unreadable, shown
 
 
+def unavailable(value: object) -> str:
+    """Why nobody knows what stands here, where that is all that stands here."""
+    return shown(value["unavailable"]) if isinstance(value, Mapping) and value.keys() == {"unavailable"} else ""
+
+
 class Fields:
     """The fields of one object, at `path` within its rule; what is wrong with them is in `troubles`, one list for the whole rule."""
 
@@ -25,18 +30,15 @@ class Fields:
 
     def trouble(self, key: str, why: str) -> None:
         """This field cannot be read; where it says itself why nobody knows it, that is the reason."""
-        value = self.raw.get(key)
-        if isinstance(value, Mapping) and value.keys() == {"unavailable"}:
-            why = shown(value["unavailable"])
-        self.troubles.append(f"{self.path}{key}: {why}")
+        self.troubles.append(f"{self.path}{key}: {unavailable(self.raw.get(key)) or why}")
 
     def within(self, key: str) -> Fields:
-        """The fields of an object in this one; of none, if it is no object."""
+        """The fields of an object in this one; of none, with nothing to say about them, if it is no object."""
         value = self.raw.get(key)
-        if not isinstance(value, Mapping):
-            self.trouble(key, "is missing" if value is None else "must be an object")
-            value = {}
-        return Fields(value, f"{self.path}{key}.", self.troubles)
+        if isinstance(value, Mapping) and not unavailable(value):
+            return Fields(value, f"{self.path}{key}.", self.troubles)
+        self.trouble(key, "is missing" if value is None else "must be an object")
+        return Fields({}, f"{self.path}{key}.")
 
     def known(self, *keys: frozenset[str]) -> None:
         """Every other field is a trouble: it could narrow the rule."""
@@ -131,13 +133,14 @@ def _whole_protocol(entry: object, protocol_key: str) -> L4Match | None:
 
 def _l4(entry: object, protocol_key: str) -> L4Match:
     if not isinstance(entry, Mapping) or not isinstance(entry.get(protocol_key), str):
-        raise Unreadable(f"each entry needs {protocol_key}")
+        why = unavailable(entry.get(protocol_key)) if isinstance(entry, Mapping) else ""
+        raise Unreadable(f"{protocol_key}: {why}" if why else f"each entry needs {protocol_key}")
     if unknown := set(entry) - {protocol_key, "ports"}:
         raise Unreadable(f"{min(map(shown, unknown))} is not known to this version")
     protocol = _protocol(entry[protocol_key], protocol_key)
     ports = entry.get("ports") or []
     if not isinstance(ports, list):
-        raise Unreadable("ports must be a list")
+        raise Unreadable(f"ports: {unavailable(ports)}" if unavailable(ports) else "ports must be a list")
     if ports and protocol not in WITH_PORTS:
         raise Unreadable(f"{entry[protocol_key]} has no ports")
     return L4Match(protocol, tuple(_ports(text) for text in ports))
