@@ -31,8 +31,8 @@ class Unavailable:
 class Snapshot:
     """The world at one moment. Mappings are by name (probe pods and PathProbes by node) and are not changed after gathering.
 
-    `firewall` is the last good reading; `firewall_trouble` is set while newer ones fail. `datapath` is what was shown of the pod
-    network.
+    `firewall` is the last good reading; `firewall_trouble` is set while newer ones fail. `kept` is the firewall as it was when it last
+    could be read, where that is known from elsewhere. `datapath` is what was shown of the pod network.
     """
 
     now: datetime
@@ -47,6 +47,7 @@ class Snapshot:
     key: str = ""
     heartbeat_seconds: int = 30
     datapath: Shown = field(default_factory=Shown)
+    kept: Firewall | None = None
 
 
 @dataclass(frozen=True, slots=True)
