@@ -7,7 +7,7 @@ deny is tried alone, and all that are surely about the ends together: the hypoth
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pathcheck.core.catalogue import SOME_PORTS
 from pathcheck.core.contrast import width
@@ -37,33 +37,14 @@ class Found:
 
 
 def causes(tried: Tried, excluded: int) -> Found:
-    """By rules that are not excluded."""
-    parts = _parts(tried, tried.allows & ~excluded)
+    """By rules that are not excluded; by those alone that are surely about the ends, where that is enough."""
     denies = _denies(tried)
-    surely = tuple(d for d in denies if d.sure)
-    some = [(), *((deny,) for deny in denies[:_MOST_DENIES]), *((surely,) if len(surely) > 1 else ())]
-    tries = [(taken, *_less(parts, taken, tried)) for taken in some]
-    reach = [union(m for m in (*plain, *less) if not m & tried.silent) for _, plain, less in tries]
-    goal = max(reach, key=int.bit_count)
-    steps = Steps(_STEPS)
-    found: dict[Cause, _Unlikely] = {}
-    complete, smallest = len(denies) <= _MOST_DENIES, True
-    for (taken, plain, less), within in zip(tries, reach, strict=True):
-        if goal & ~within:
-            continue
-        answer = covers([m for m in sorted({*plain, *less}) if not m & tried.silent], goal, _MOST_COVERS, steps)
-        complete, smallest = complete and answer.complete, smallest and answer.smallest
-        for members in answer.found:
-            # What needs no deny was found without one.
-            rules = [less.get(m) or plain[m] for m in members]
-            part = [deny for deny in taken if _takes_from(deny, rules, tried)]
-            if part or not taken:
-                cause, unlikely = _cause(rules, part, tried)
-                found[cause] = unlikely
-    # What rests on rules that may not be about these ends at all is worth nothing beside what does not.
-    ordered = sorted(found, key=found.__getitem__)
-    sure = [cause for cause in ordered if not found[cause][0]]
-    return Found(goal, tuple(sure or ordered), complete, smallest)
+    every = _hypotheses(tried, tried.allows & ~excluded, denies)
+    goal = max((h.reach for h in every), key=int.bit_count)
+    surely = _hypotheses(tried, tried.sure & ~excluded, [deny for deny in denies if deny.sure])
+    found = _explain(tried, surely, goal)
+    found = found if found.causes else _explain(tried, every, goal)
+    return found if len(denies) <= _MOST_DENIES else replace(found, complete=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +55,51 @@ class Deny:
     place: int
     takes: int
     sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """That these denies are in force: `plain` are the allows that lose nothing silent to them, `less` those that do, by what is left.
+
+    `reach` is what of what crosses they can admit, and nothing silent.
+    """
+
+    denies: tuple[Deny, ...]
+    plain: Parts
+    less: Parts
+    sets: tuple[int, ...]
+    reach: int
+
+
+def _hypotheses(tried: Tried, allows: int, denies: Sequence[Deny]) -> list[Hypothesis]:
+    """No deny, each deny alone, and all together that are surely about the ends."""
+    parts = _parts(tried, allows)
+    surely = tuple(deny for deny in denies if deny.sure)
+    found = []
+    for taken in ((), *((deny,) for deny in denies[:_MOST_DENIES]), *((surely,) if len(surely) > 1 else ())):
+        plain, less = _less(parts, taken, tried)
+        sets = tuple(m for m in sorted({*plain, *less}, key=lambda m: (-m.bit_count(), m)) if not m & tried.silent)
+        found.append(Hypothesis(taken, plain, less, sets, union(sets)))
+    return found
+
+
+def _explain(tried: Tried, hypotheses: Sequence[Hypothesis], goal: int) -> Found:
+    steps = Steps(_STEPS)
+    found: dict[Cause, _Unlikely] = {}
+    complete = smallest = True
+    for hypothesis in hypotheses:
+        if goal & ~hypothesis.reach:
+            continue
+        answer = covers(hypothesis.sets, goal, _MOST_COVERS, steps)
+        complete, smallest = complete and answer.complete, smallest and answer.smallest
+        for members in answer.found:
+            # What needs no deny was found without one.
+            rules = [hypothesis.less.get(m) or hypothesis.plain[m] for m in members]
+            part = [deny for deny in hypothesis.denies if _takes_from(deny, rules, tried)]
+            if part or not hypothesis.denies:
+                cause, unlikely = _cause(rules, part, tried)
+                found[cause] = unlikely
+    return Found(goal, tuple(sorted(found, key=found.__getitem__)), complete, smallest)
 
 
 def _parts(tried: Tried, rules: int) -> dict[int, int]:
@@ -130,8 +156,8 @@ def _takes_from(deny: Deny, members: Iterable[int], tried: Tried) -> bool:
     return any(tried.admitting(n) & behind for n in places(deny.takes & tried.silent))
 
 
-_Unlikely = tuple[bool, int, int, int, tuple[str, ...]]
-"""Whether any rule may not be about these ends; how many rules; how many of them may not; how much they admit."""
+_Unlikely = tuple[int, int, int, tuple[str, ...]]
+"""How many rules, how many of them may not be about these ends, how much they admit."""
 
 
 def _cause(members: Iterable[int], denies: Sequence[Deny], tried: Tried) -> tuple[Cause, _Unlikely]:
@@ -147,5 +173,5 @@ def _cause(members: Iterable[int], denies: Sequence[Deny], tried: Tried) -> tupl
     allows.sort(key=lambda alike: alike[0].spoken)
     first = [alike[0] for alike in allows]
     taken = sorted((deny.rule for deny in denies), key=lambda rule: rule.spoken)
-    unlikely = (unsure > 0, many, unsure, sum(map(width, first)), tuple(r.spoken for r in (*first, *taken)))
+    unlikely = (many, unsure, sum(map(width, first)), tuple(r.spoken for r in (*first, *taken)))
     return Cause(tuple(allows), tuple(taken)), unlikely
