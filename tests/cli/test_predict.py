@@ -173,7 +173,7 @@ def test_the_version() -> None:
 def test_nothing_heavy_is_imported() -> None:
     """An offline answer waits for neither Kubernetes' nor Google's clients, nor for what it does not print with."""
     code = (
-        "import sys; from pathcheck.cli.main import app; import pathcheck.cli.predict, pathcheck.cli.flows;"
+        "import sys; from pathcheck.cli.main import app; import pathcheck.cli.predict, pathcheck.cli.flows, pathcheck.cli.signature;"
         "print(sorted({'kopf', 'google', 'kubernetes', 'aiohttp', 'structlog', 'rich', 'pydantic'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -308,6 +308,18 @@ async def test_a_firewall_that_cannot_be_read_changes_nothing() -> None:
     assert [edits for _, edits, *_ in it.told()] == [["pods deleted"]]
 
 
+async def test_who_cannot_read_the_firewall_knows_what_it_was() -> None:
+    """The next operator, without access to the cloud, has the rules that the last one kept."""
+    it = Harness()
+    assert it.history.kept is None
+    await it.read(0, recording(POD_RANGE, WEB))
+    it.firewall = Unavailable("forbidden")
+    it.restart()
+    await it.look(60)
+    assert it.history.kept is not None
+    assert it.history.kept.rules == firewall_of(recording(POD_RANGE, WEB)).rules
+
+
 async def test_the_history_is_bounded() -> None:
     """The oldest change makes room for the latest."""
     it = Harness()

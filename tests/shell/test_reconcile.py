@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from pathcheck.model.firewall import Firewall
 from pathcheck.model.probing import Assignment, Report
-from pathcheck.model.situation import Unavailable
+from pathcheck.model.situation import Snapshot, Unavailable
 from pathcheck.model.words import Observation
 from pathcheck.shell.metrics import Metrics
 from pathcheck.shell.ports import (
@@ -30,9 +31,11 @@ from pathcheck.shell.world import TRANSLATIONS, World
 from pathcheck.wire.path_probes import path_probe_of, status_of
 from tests.builders import NOON, POD_ADDRESSES, POD_RANGES, bound, path_probe, result
 from tests.fakes import FakeCluster, FakeFirewall
+from tests.recordings import firewall
 
 CHECK: Key = ("check", "node-to-node")
 NAMESPACE = "pathcheck-system"
+PROBES = Fleet(NAMESPACE, "pathcheck-probe:0.1.0", 30, "00ff", "pathcheck-operator-x")
 
 
 class Harness:
@@ -47,9 +50,8 @@ class Harness:
         self.time = NOON
         self.metrics = Metrics(lambda: None)
         self.blind = False
-        fleet = Fleet(NAMESPACE, "pathcheck-probe:0.1.0", 30, "00ff", "pathcheck-operator-x")
         self.reconciler = Reconciler(
-            self.world, self.cluster, self.firewall, fleet, self.metrics, self.asked.append, lambda: self.time
+            self.world, self.cluster, self.firewall, PROBES, self.metrics, self.asked.append, lambda: self.time
         )
         self.world.on_change = self.reconciler.changed
         for name in ("node-1", "node-2"):
@@ -367,6 +369,26 @@ async def test_census() -> None:
     await it.reconciler.census()
     assert set(it.world.nodes()) == {"node-1"}
     assert set(it.asked) == {FLEET, CHECK}
+
+
+class Kept:
+    """A history that knows, after its first look, what the firewall was."""
+
+    def __init__(self) -> None:
+        self.kept: Firewall | None = None
+
+    async def look(self, snapshot: Snapshot) -> float | None:
+        self.kept = firewall()
+        return 5.0
+
+
+async def test_what_the_firewall_was_wakes_the_checks_of_who_cannot_read_it() -> None:
+    """Each is told once; the history says when to look again."""
+    it = await started()
+    history = Kept()
+    it.reconciler = Reconciler(it.world, it.cluster, it.firewall, PROBES, it.metrics, it.asked.append, history=history)
+    assert await it.reconciler.do(FIREWALL) == 5.0
+    assert it.asked == [CHECK]
 
 
 async def test_firewall_changed() -> None:

@@ -44,6 +44,7 @@ class World:
 
     body: dict[str, Any]
     recording: dict[str, Any]
+    others: list[dict[str, Any]] = field(default_factory=list)
     deleted: set[str] = field(default_factory=set)
     pods: list[str] = field(default_factory=list)
     seen: dict[str, str] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class World:
     unread: Unavailable | None = None
     previous: Firewall | None = None
     changes: tuple[FirewallChange, ...] = ()
+    kept: Firewall | None = None
     shown: Shown = field(default_factory=Shown)
 
     def take(self, step: dict[str, Any]) -> CheckDecision:
@@ -73,6 +75,8 @@ class World:
         self.unread = Unavailable(**step["unread"]) if "unread" in step else None
         if "history" in step:
             self.changes = (self.change(now, **step["history"]),)
+        if "kept" in step:
+            self.kept = firewall_of(json.loads((ROOT / step["kept"]).read_text()))
         # Two rounds: probe pods and their assignments first, then what they report.
         for node, assignment in decide_fleet(self.snapshot(now)).assignments.items():
             if node in self.pods and node not in step.get("late", ()):
@@ -100,7 +104,7 @@ class World:
 
     def report(self, node: str, dials: list[str], listeners: Any, now: float) -> Report:
         before = {r.id: r for r in self.reports[node].results} if node in self.reports else {}
-        controls = ["self", *(f"self {l4}" for l4 in listeners)]
+        controls = ["self", "self icmp", *(f"self {l4}" for l4 in listeners)]
         results = []
         for id_ in [*controls, *dials]:
             observation = Observation(self.seen.get(f"{node} {id_}", "reached"))
@@ -127,11 +131,12 @@ class World:
             backends=backends,
             probes={},
             pods=pods(*self.pods) if self.pods else {},
-            checks={check.name: check},
+            checks={check.name: check} | {other.name: other for other in map(path_check_of, self.others)},
             firewall=self.unread or self.firewall(),
             datapath=self.shown,
             previous=self.previous,
             changes=self.changes,
+            kept=self.kept,
         )
         assignments = decide_fleet(snapshot).assignments
         probes = {n: PathProbe(n, f"probe-uid-{n}", a, self.reports.get(n)) for n, a in assignments.items()}
@@ -198,8 +203,11 @@ def spoken_of(shown_findings: list[dict[str, Any]], expected: list[dict[str, Any
 def test_story(path: Path) -> None:
     """Each step of the story ends with exactly the status and the Events it tells."""
     story = yaml.safe_load(path.read_text())
-    check = {"apiVersion": "pathcheck.dev/v1alpha1", "kind": "PathCheck", **story["check"]}
-    world = World(check, json.loads((ROOT / story["recording"]).read_text()), shown=pod_network(story))
+    check, *others = (
+        {"apiVersion": "pathcheck.dev/v1alpha1", "kind": "PathCheck", **body}
+        for body in (story["check"], *story.get("others", ()))
+    )
+    world = World(check, json.loads((ROOT / story["recording"]).read_text()), others, shown=pod_network(story))
     for step in story["steps"]:
         expected = step["expect"]
         got = shown(world.take(step), set(expected))

@@ -216,6 +216,46 @@ def diff(
     raise typer.Exit(code)
 
 
+@app.command(short_help="Which rules explain what crosses and what does not?")
+def signature(
+    reached: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PROTOCOL[/PORT],...", help="What was answered, or refused; repeat at will."),
+    ] = None,
+    silent: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PROTOCOL[/PORT],...", help="What was not, although the target is up; repeat at will."),
+    ] = None,
+    source: Annotated[str | None, typer.Option("--from", metavar="IP[@INSTANCE]", help="Who sent.")] = None,
+    destination: Annotated[
+        str | None, typer.Option("--to", metavar="IP[@INSTANCE]", help="Who was to receive.")
+    ] = None,
+    probes: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Instead, what kubectl get pathprobes -n pathcheck-system -o json prints."),
+    ] = None,
+    recording: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The last known rules; else those that everybody has.")
+    ] = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="For people or for scripts.")] = Output.TEXT,
+) -> None:
+    """Say from reached and silent ports alone which firewall rules are in force, and which one is not.
+
+    Exit codes: 0 explained, or nothing to explain; 1 not explained, or nothing crosses; 2 something cannot be read.
+    """
+    from pathcheck.cli.predict import BadInput
+    from pathcheck.cli.signature import Asked, tell
+
+    try:
+        asked = Asked(reached or (), silent or (), source, destination, probes, recording)
+        code = tell(asked, output is Output.JSON)
+    except BadInput as error:
+        for line in error.args:
+            typer.echo(f"pathcheck signature: {line}", err=True)
+        raise typer.Exit(2) from None
+    raise typer.Exit(code)
+
+
 @app.command(short_help="Who changed the firewall, when, and what broke?")
 def history(
     check: Annotated[str | None, typer.Argument(metavar="[PATHCHECK]", help="Only what flips this one.")] = None,

@@ -96,10 +96,10 @@ def answer(firewall: Firewall, source: str, destination: str, traffic: str) -> A
 
     Raises BadInput.
     """
-    sender, receiver = _endpoint("--from", source, firewall), _endpoint("--to", destination, firewall)
+    sender, receiver = endpoint_of("--from", source, firewall), endpoint_of("--to", destination, firewall)
     if sender.address.version != receiver.address.version:
         raise BadInput(f"--from, --to: {sender.address} and {receiver.address} are of different families")
-    flow = Flow(sender, receiver, _l4(traffic))
+    flow = Flow(sender, receiver, l4_of("PROTOCOL[/PORT]", traffic))
     explanation = with_routes(predict(flow, firewall), flow, firewall)
     own = range_of(flow.source, firewall)
     proposal = Proposal()
@@ -108,22 +108,29 @@ def answer(firewall: Firewall, source: str, destination: str, traffic: str) -> A
     return Answered(firewall, flow, explanation, describe([flow], explanation, firewall, [own]), proposal)
 
 
-def _endpoint(option: str, text: str, firewall: Firewall) -> Endpoint:
+def endpoint_of(option: str, text: str, firewall: Firewall) -> Endpoint:
+    """`IP[@INSTANCE]`.
+
+    Raises BadInput, which names the option.
+    """
     address_text, at, name = text.partition("@")
     try:
         address = ip_address(address_text)
     except ValueError:
         raise BadInput(f"{option}: {address_text!r} is not an IP address") from None
     if not at:
-        return Endpoint(address, instance=_owner(option, address, firewall))
+        return Endpoint(address, instance=owner_of(option, address, firewall))
     if not firewall.machines(name):
         known = ", ".join(sorted({m.name for m in firewall.instances})[:5]) or "none"
         raise BadInput(f"{option}: the recording has no instance {name!r}; it has {known}")
     return Endpoint(address, instance=name)
 
 
-def _owner(option: str, address: Address, firewall: Firewall) -> str | None:
-    """The machine to whose interface this address is delivered, the most specific range first; None for a peer that is none."""
+def owner_of(option: str, address: Address, firewall: Firewall) -> str | None:
+    """The machine to whose interface this address is delivered, the most specific range first; None for a peer that is none.
+
+    Raises BadInput, which names the option.
+    """
     holders = [
         (r.prefixlen, machine.name)
         for machine in firewall.instances
@@ -138,18 +145,22 @@ def _owner(option: str, address: Address, firewall: Firewall) -> str | None:
     return names[0] if names else None
 
 
-def _l4(text: str) -> L4:
+def l4_of(option: str, text: str) -> L4:
+    """`udp/53`, `icmp`, or a protocol's number.
+
+    Raises BadInput, which names the option.
+    """
     name, slash, port = text.partition("/")
     try:
         protocol = protocol_of(name)
     except ValueError as error:
-        raise BadInput(f"PROTOCOL[/PORT]: {error}") from None
+        raise BadInput(f"{option}: {error}") from None
     if not slash:
         return L4(protocol)
     if protocol not in WITH_PORTS:
-        raise BadInput(f"PROTOCOL[/PORT]: {name} has no ports")
+        raise BadInput(f"{option}: {name} has no ports")
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535):
-        raise BadInput(f"PROTOCOL[/PORT]: port {port!r} is not within 0-65535")
+        raise BadInput(f"{option}: port {port!r} is not within 0-65535")
     return L4(protocol, int(port))
 
 

@@ -15,6 +15,7 @@ from pathcheck.core.datapath import datapath_of
 from pathcheck.core.explain import SOME_BACKENDS, explain
 from pathcheck.core.foresee import Foreseen, foresee, unread
 from pathcheck.core.group import group
+from pathcheck.core.infer import infer
 from pathcheck.core.judge import accept, judge
 from pathcheck.core.mend import MENDED, mend
 from pathcheck.core.observe import PATIENCE, observe
@@ -71,6 +72,7 @@ def decide_check(snapshot: Snapshot, name: str, spell: Callable[[Fix], str]) -> 
             judgements[i] = replace(judgements[i], explanation=ahead, note=_AHEAD[check.expectation])
     sources = senders(planned, pod_ranges(snapshot, planned.sources))
     findings = group(judgements, snapshot.firewall, sources)
+    findings = tuple(replace(f, sentence=f.sentence + infer(f, planned, snapshot)) for f in findings)
     findings = tuple(_with_fix(f, check, planned, snapshot, sources) for f in findings)
     lines = [spell(f.fix) if f.fix is not None else "" for f in findings]
     status, announcements = conclude(check, planned, judgements, findings, lines, _state(snapshot, check), snapshot.now)

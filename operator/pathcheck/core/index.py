@@ -97,6 +97,14 @@ class Index:
             known = self._targets[key] = Bits(sure, sure | perhaps | self.unread)
         return known
 
+    def target_unknown(self) -> Bits:
+        """Of a machine that is not known, any tag or account may be its own."""
+        return Bits(self._any_target, self.everything)
+
+    def local_unknown(self, version: int) -> Bits:
+        """Of a local address of this family that is not known."""
+        return Bits(_throughout(self._local[version], version), self.everything)
+
     def local(self, address: Address) -> Bits:
         """By the local address, where a rule narrows it."""
         return self.local_bits(self._local[address.version].at(int(address)))
@@ -108,6 +116,10 @@ class Index:
     def remote(self, address: Address, machine: Instance | None, carries: Carries) -> Bits:
         """By the remote address, and by the names of its machine as far as the address carries them."""
         return self.remote_bits(self._remote[address.version].at(int(address)), machine, carries)
+
+    def remote_nowhere(self, version: int) -> Bits:
+        """Of a remote address of this family that is not known."""
+        return Bits(_throughout(self._remote[version], version), self.everything)
 
     def remote_unknown(self, address: Address) -> Bits:
         """Of a machine that is not known, any tag or account may be its own."""
@@ -241,6 +253,14 @@ def index_of(firewall: Firewall, network: str, region: str, direction: Direction
         )
     assert isinstance(known, Index)
     return known
+
+
+def _throughout(line: Sweep, version: int) -> int:
+    """The rules that hold at every address of the family."""
+    found = -1
+    for _, _, bits in line.pieces(0, (1 << (32 if version == 4 else 128)) - 1):
+        found &= bits
+    return found
 
 
 def _union(named: dict[str, int], names: Iterable[str]) -> int:

@@ -33,7 +33,8 @@ class Snapshot:
     """The world at one moment. Mappings are by name (probe pods and PathProbes by node) and are not changed after gathering.
 
     `firewall` is the last good reading; `firewall_trouble` is set while newer ones fail; `previous` is what it was before it last changed,
-    where this operator saw that. `changes` is what became of the firewall, in order. `datapath` is what was shown of the pod network.
+    where this operator saw that, and `kept` what it was when any operator last could read it, where this one cannot. `changes` is what
+    became of the firewall, in order. `datapath` is what was shown of the pod network.
     """
 
     now: datetime
@@ -49,6 +50,7 @@ class Snapshot:
     heartbeat_seconds: int = 30
     datapath: Shown = field(default_factory=Shown)
     previous: Firewall | None = None
+    kept: Firewall | None = None
     changes: tuple[FirewallChange, ...] = ()
 
 

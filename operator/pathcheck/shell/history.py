@@ -64,6 +64,16 @@ class History:
         self._now = now
         self._loaded = False
         self._kept: Kept | None = None
+        self._translated: tuple[str, Firewall] | None = None
+
+    @property
+    def kept(self) -> Firewall | None:
+        """The firewall as it was when any operator last could read it: for one that cannot, which is all it ever knows of the rules."""
+        if self._kept is None or not self._kept.packed:
+            return None
+        if self._translated is None or self._translated[0] != self._kept.revision:
+            self._translated = (self._kept.revision, firewall_of(unpack(self._kept.packed)))
+        return self._translated[1]
 
     async def look(self, snapshot: Snapshot) -> float | None:
         """After how many seconds to look again, if that should be soon.

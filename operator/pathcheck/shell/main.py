@@ -27,7 +27,7 @@ from pathcheck.shell.history import History
 from pathcheck.shell.metrics import Metrics
 from pathcheck.shell.pod_network import PodNetwork
 from pathcheck.shell.ports import FIREWALL_CHANGES, PATH_CHECKS, PATH_PROBES, SECRETS, ClusterError, KubeApi, NotFound
-from pathcheck.shell.reconcile import FLEET, Fleet, Key, Reconciler
+from pathcheck.shell.reconcile import FIREWALL, FLEET, Fleet, Key, Reconciler
 from pathcheck.shell.recordings import Recordings
 from pathcheck.shell.settings import Settings, SettingsError, settings_of, unknown_in
 from pathcheck.shell.work import Agenda, Work
@@ -103,10 +103,11 @@ async def _operate(settings: Settings) -> int:
             metrics,
             lambda key: work.ask(key),
             datapath=lambda: network.current,
-            look=history.look,
+            history=history,
         )
         work: Work[Key] = Work(reconciler.do, Agenda())
         world.on_change = reconciler.changed
+        work.ask(FIREWALL)  # what was kept is known also where nothing is read
         work.ask(FLEET)  # where there is no check any more, too: what is left of the last one goes
         async with asyncio.TaskGroup() as beside:
             # kopf, when it ends, cancels what was started after it; these it leaves to us.

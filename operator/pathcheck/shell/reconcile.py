@@ -88,6 +88,17 @@ class FirewallSource(Protocol):
         """Read again soon."""
 
 
+class FirewallHistory(Protocol):
+    """What a pass asks of shell/history.py."""
+
+    @property
+    def kept(self) -> Firewall | None:
+        """The firewall as it was when any operator last could read it."""
+
+    async def look(self, snapshot: Snapshot) -> float | None:
+        """Compare and attribute; after how many seconds again, if soon."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fleet:
     """What every probe pod is made with."""
@@ -102,7 +113,7 @@ class Fleet:
 class Reconciler:
     """`ask` puts a key on the work queue; `now` is the wall clock, in UTC; `datapath` what was shown of the pod network last.
 
-    `look` keeps the history of the firewall (shell/history.py).
+    `history` is that of the firewall (shell/history.py).
     """
 
     def __init__(
@@ -115,7 +126,7 @@ class Reconciler:
         ask: Callable[[Key], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         datapath: Callable[[], Shown] = Shown,
-        look: Callable[[Snapshot], Awaitable[float | None]] | None = None,
+        history: FirewallHistory | None = None,
     ) -> None:
         self._world = world
         self._api = api
@@ -125,7 +136,7 @@ class Reconciler:
         self._ask = ask
         self._now = now
         self._datapath = datapath
-        self._look = look
+        self._history = history
         # Which nodes each check's last decision spoke of: only a hint whom to wake, the resync finds the rest.
         self._touches: dict[str, frozenset[str]] = {}
 
@@ -165,7 +176,7 @@ class Reconciler:
             "check": self._check,
             "fleet": self._all_probes,
             "prove": self._prove,
-            "firewall": self._history,
+            "firewall": self._compare,
         }
         what, *names = key
         start = monotonic()
@@ -203,6 +214,7 @@ class Reconciler:
             heartbeat_seconds=self._fleet.heartbeat_seconds,
             datapath=self._datapath(),
             previous=self._firewall.previous,
+            kept=self._kept(),
             changes=self._world.changes(),
         )
 
@@ -272,8 +284,19 @@ class Reconciler:
             await self._tell(replace(probe.assignment, prove_after=now))
         raise Gone  # asked once; whoever still misses the proof asks again
 
-    async def _history(self) -> float | None:
-        return await self._look(self._snapshot()) if self._look is not None else None
+    async def _compare(self) -> float | None:
+        if self._history is None:
+            raise Gone
+        before = self._kept()
+        again = await self._history.look(self._snapshot())
+        if before is not self._kept():
+            self._ask_checks(self._world.checks())
+        return again
+
+    def _kept(self) -> Firewall | None:
+        """Only where it is all that is known: a second firewall in memory is as large as the first."""
+        unread = isinstance(self._firewall.current, Unavailable)
+        return self._history.kept if self._history is not None and unread else None
 
     # the fleet
 
