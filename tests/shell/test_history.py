@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -265,6 +266,20 @@ async def test_the_clouds_clock_may_be_another() -> None:
         it.cloud.entries = [logged("1", "delete", "pods", "dana@example.com", 3 + ahead)]
         await it.read(5, recording(WEB))
         assert it.told() == [(1, ["pods deleted"], ["dana@example.com"], Attribution.COMPLETE, "")]
+
+
+async def test_only_the_time_in_question_is_asked_about_by_the_clouds_own_clock() -> None:
+    """Once the answer shows how far the clocks are apart it is asked again; the next time at once."""
+    it = Harness()
+    it.cloud.ahead = 600
+    await it.read(0, recording(POD_RANGE, WEB))
+    await it.read(5, recording(WEB))
+    asked = [re.findall(r'timestamp[<>]="(.*?)"', question["filter"]) for question in it.cloud.questions]
+    ours = ["2026-01-26T11:59:50.000Z", "2026-01-26T12:00:20.000Z"]
+    theirs = ["2026-01-26T12:09:50.000Z", "2026-01-26T12:10:20.000Z"]
+    assert asked == [ours, theirs]
+    await it.look(9)
+    assert len(it.cloud.questions) == 3
 
 
 async def test_deleted_restored_and_deleted_again_are_three_changes() -> None:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from pathcheck.core.attribute import attribute, window
+from pathcheck.core.attribute import EARLIER, attribute, window
 from pathcheck.core.drift import drift
 from pathcheck.core.recount import sentence, summary, who
 from pathcheck.model.drift import MAX_CHANGES, Attribution, Entry, FirewallChange
@@ -65,6 +65,7 @@ class History:
         self._loaded = False
         self._kept: Kept | None = None
         self._translated: tuple[str, Firewall] | None = None
+        self._ahead = timedelta()
 
     @property
     def kept(self) -> Firewall | None:
@@ -162,27 +163,22 @@ class History:
 
     async def _asked(self, change: FirewallChange, snapshot: Snapshot) -> FirewallChange:
         """With whoever made it, as far as the audit log tells by now."""
+        if not isinstance(snapshot.firewall, Firewall):
+            return attribute(change, (), self._ahead, (), self._now(), "nothing can be read of the cloud now")
         entries: list[Entry] = []
-        ahead, why = timedelta(), ""
-        networks = [n.name for n in snapshot.firewall.networks] if isinstance(snapshot.firewall, Firewall) else []
-        project = snapshot.firewall.project if isinstance(snapshot.firewall, Firewall) else ""
-        for owner in projects_of(project, networks) if project else ():
+        why = ""
+        for owner in projects_of(snapshot.firewall.project, [n.name for n in snapshot.firewall.networks]):
             try:
-                # The window is by the cloud's clock, which is known with the first answer only: ask for more, and choose.
-                since, until = window(change, timedelta())
-                answer = await self._readings.audit(question(owner, since - _CLOCKS_APART, until + _CLOCKS_APART))
+                answer = await self._logged(owner, change)
             except NoLog as error:
                 return replace(change, attribution=Attribution.MISSING, why=str(error))
             except NotRead as error:
                 missing = f" (missing permission {error.forbidden})" if error.forbidden else ""
                 why = f"the audit log of {owner} cannot be read: {error}{missing}"
                 continue
-            ahead = ahead_of(answer)
             entries += entries_of(answer["entries"])
             if answer.get("truncated"):
                 why = f"the audit log of {owner} has more entries for that time than are read"
-        if not project:
-            why = "the firewall cannot be read now, and the audit log with it"
         used = {
             call.id
             for other in self._world.changes()
@@ -190,11 +186,16 @@ class History:
             for edit in other.difference.edits
             for call in edit.by
         }
-        return attribute(change, entries, ahead, used, self._now(), why)
+        return attribute(change, entries, self._ahead, used, self._now(), why)
 
-
-# Clocks further apart than this are somebody's mistake that shows in other ways: tokens and certificates do not hold then.
-_CLOCKS_APART = timedelta(minutes=10)
+    async def _logged(self, owner: str, change: FirewallChange) -> Mapping[str, Any]:
+        """The log of the time in which the change was made. By the cloud's clock: where that is another than was thought, once more."""
+        believed = self._ahead
+        answer = await self._readings.audit(question(owner, *window(change, believed)))
+        self._ahead = ahead_of(answer)
+        if abs(self._ahead - believed) < EARLIER:
+            return answer
+        return await self._readings.audit(question(owner, *window(change, self._ahead)))
 
 
 def _compared(snapshot: Snapshot, kept: Kept, packed: bytes, noticed: datetime) -> tuple[FirewallChange | None, bytes]:

@@ -49,8 +49,8 @@ SCOPE = "https://www.googleapis.com/auth/compute.readonly"
 WIDE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 # Secure tags are told one machine a call: of the machines beyond, nobody knows them.
 MOST_MACHINES_WITH_TAGS = 200
-# Pages of the audit log; of a thousand entries each.
-MOST_PAGES = 10
+# Pages of the audit log, of a thousand entries each at most: any may have fewer, or none.
+MOST_PAGES = 50
 CALL_SECONDS = 5.0
 # Of all tries of one call together; the client itself retries 503 and 504 only, and waits ten minutes for an answer.
 RETRY_SECONDS = 8.0

@@ -64,7 +64,8 @@ def question(project: str, since: datetime, until: datetime) -> dict[str, Any]:
     return {
         "resourceNames": [f"projects/{project}"],
         "filter": " AND ".join(terms),
-        "orderBy": "timestamp asc",
+        # Where there are more than are read, the latest calls are those that made the rules what they are.
+        "orderBy": "timestamp desc",
         "pageSize": 1000,
     }
 
