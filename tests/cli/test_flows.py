@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from pathcheck.cli.bad_input import BadInput
 from pathcheck.cli.flows import answers, questions
 from pathcheck.cli.main import app
-from pathcheck.cli.predict import BadInput
 from tests.recordings import Raw, entry, recording, rule
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import typer
 
+from pathcheck.cli.bad_input import BadInput
 from pathcheck.cli.manifests import read_json
-from pathcheck.cli.predict import BadInput
 from pathcheck.core.differ import differ
 from pathcheck.core.recount import lines
 from pathcheck.model.drift import Deed, Difference

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 import pathcheck
+from pathcheck.cli.bad_input import BadInput, told
 from pathcheck.cli.fixes import Way
 
 app = typer.Typer(
@@ -84,11 +85,11 @@ def predict(
 
     Exit codes: 0 permitted, 1 blocked, 2 the question cannot be read, 3 undetermined or inspected; with --flows 0 for all answers.
     """
-    from pathcheck.cli.predict import BadInput, tell
+    from pathcheck.cli.predict import tell
 
     one = {"--from": source, "--to": destination, "PROTOCOL[/PORT]": traffic}
     given = [option for option, value in one.items() if value is not None]
-    try:
+    with told("predict"):
         if flows is None:
             code = tell(recording, one, output is Output.JSON, explain, way)
         elif given:
@@ -99,10 +100,6 @@ def predict(
             # That some of many flows are blocked is an answer, no failure; what each comes to stands on its line.
             tell_all(recording, flows, output is Output.JSON, explain)
             code = 0
-    except BadInput as error:
-        for line in error.args:
-            typer.echo(f"pathcheck predict: {line}", err=True)
-        raise typer.Exit(2) from None
     raise typer.Exit(code)
 
 
@@ -123,15 +120,10 @@ def prove(
 
     Exit codes: 0 proved, 1 a counter-example is blocked, 2 the question cannot be read, 3 some of it is undetermined or inspected.
     """
-    from pathcheck.cli.predict import BadInput
     from pathcheck.cli.prove import tell
 
-    try:
+    with told("prove"):
         code = tell(recording, source, destination, traffic, output is Output.JSON)
-    except BadInput as error:
-        for line in error.args:
-            typer.echo(f"pathcheck prove: {line}", err=True)
-        raise typer.Exit(2) from None
     raise typer.Exit(code)
 
 
@@ -157,16 +149,11 @@ def plan(
 
     Exit codes: 0 nothing flips to violated, 1 something does, 2 something cannot be read, 3 with --strict: cannot tell.
     """
-    from pathcheck.cli.predict import BadInput
     from pathcheck.cli.whatif import Asked, tell
 
-    try:
+    with told("plan"):
         asked = Asked(recording, manifests, nodes, terraform, changed, delete or (), add)
         code = tell(asked, output is Output.JSON, strict)
-    except BadInput as error:
-        for line in error.args:
-            typer.echo(f"pathcheck plan: {line}", err=True)
-        raise typer.Exit(2) from None
     raise typer.Exit(code)
 
 
@@ -184,14 +171,9 @@ def impact(
     Exit codes: 0 answered, 2 something cannot be read.
     """
     from pathcheck.cli.impact import tell
-    from pathcheck.cli.predict import BadInput
 
-    try:
+    with told("impact"):
         tell(recording, manifests, nodes, output is Output.JSON)
-    except BadInput as error:
-        for line in error.args:
-            typer.echo(f"pathcheck impact: {line}", err=True)
-        raise typer.Exit(2) from None
 
 
 @app.command(short_help="What differs between two recordings?")
@@ -205,14 +187,9 @@ def diff(
     Exit codes: 0 no packet can meet anything else, 1 one can, 2 something cannot be read.
     """
     from pathcheck.cli.diff import tell
-    from pathcheck.cli.predict import BadInput
 
-    try:
+    with told("diff"):
         code = tell(before, after, output is Output.JSON)
-    except BadInput as error:
-        for line in error.args:
-            typer.echo(f"pathcheck diff: {line}", err=True)
-        raise typer.Exit(2) from None
     raise typer.Exit(code)
 
 
@@ -243,16 +220,11 @@ def signature(
 
     Exit codes: 0 explained, or nothing to explain; 1 not explained, or nothing crosses; 2 something cannot be read.
     """
-    from pathcheck.cli.predict import BadInput
     from pathcheck.cli.signature import Asked, tell
 
-    try:
+    with told("signature"):
         asked = Asked(reached or (), silent or (), source, destination, probes, recording)
         code = tell(asked, output is Output.JSON)
-    except BadInput as error:
-        for line in error.args:
-            typer.echo(f"pathcheck signature: {line}", err=True)
-        raise typer.Exit(2) from None
     raise typer.Exit(code)
 
 
@@ -272,14 +244,9 @@ def history(
     Exit codes: 0 answered, 2 neither file nor cluster can be read.
     """
     from pathcheck.cli.history import tell
-    from pathcheck.cli.predict import BadInput
 
-    try:
+    with told("history"):
         tell(check, file, output is Output.JSON)
-    except BadInput as error:
-        for line in error.args:
-            typer.echo(f"pathcheck history: {line}", err=True)
-        raise typer.Exit(2) from None
 
 
 @app.command(short_help="Save what the Compute API answers about a project.")
@@ -302,15 +269,15 @@ def record(
 
     Exit codes: 0 recorded, 1 the project cannot be read, 2 something that was typed cannot.
     """
-    from pathcheck.cli.predict import BadInput
     from pathcheck.cli.record import NotRead
     from pathcheck.cli.record import record as write
 
     try:
-        write(project, nodes, scrubbed, output)
-    except (BadInput, NotRead) as error:
+        with told("record"):
+            write(project, nodes, scrubbed, output)
+    except NotRead as error:
         typer.echo(f"pathcheck record: {error}", err=True)
-        raise typer.Exit(2 if isinstance(error, BadInput) else 1) from None
+        raise typer.Exit(1) from None
 
 
 @app.command(short_help="Make a recording safe to share.")
@@ -326,14 +293,10 @@ def scrub(
 
     Exit codes: 0 written, 2 something cannot be read or written.
     """
-    from pathcheck.cli.predict import BadInput
     from pathcheck.cli.record import share
 
-    try:
+    with told("scrub"):
         share(recording, output)
-    except BadInput as error:
-        typer.echo(f"pathcheck scrub: {error}", err=True)
-        raise typer.Exit(2) from None
 
 
 def run() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import typer
 
+from pathcheck.cli.bad_input import BadInput
 from pathcheck.cli.explained import as_fields, glyph_of, trace_fields, trace_lines
 from pathcheck.cli.fixes import Way, fix_fields, fix_text
 from pathcheck.core.phrase import describe, range_of
@@ -26,10 +27,6 @@ from pathcheck.wire.firewall_rules import firewall_of
 
 _EXIT_CODES = {Prediction.PERMITTED: 0, Prediction.BLOCKED: 1, Prediction.UNDETERMINED: 3, Prediction.INSPECTED: 3}
 _MOST_MISSES = 5
-
-
-class BadInput(Exception):  # noqa: N818 - it reads as what it says
-    """Lines, one for each thing that cannot be read, which name it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pathcheck.cli.bad_input import BadInput
 from pathcheck.cli.manifests import read_json
-from pathcheck.cli.predict import BadInput, owner_of
+from pathcheck.cli.predict import owner_of
 from pathcheck.model.cluster import Node, ProbePod
 from pathcheck.model.firewall import Firewall, Problem
 from pathcheck.model.flows import Address

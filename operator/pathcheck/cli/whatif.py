@@ -10,8 +10,8 @@ from pathlib import Path
 
 import typer
 
+from pathcheck.cli.bad_input import BadInput
 from pathcheck.cli.manifests import read_checks, read_json, read_nodes
-from pathcheck.cli.predict import BadInput
 from pathcheck.core.whatif import Weighed, weigh, without
 from pathcheck.model.findings import Finding
 from pathcheck.model.firewall import Firewall
