@@ -31,13 +31,15 @@ def log(kube_dns: Watch) -> Iterator[None]:
     """The audit log behaves as ever to begin with; what the test before has restored has been read, and its author found."""
     compute.reset_audit()
     revision = firewall_of(asking.recording()).revision
-    levers.until(
-        "read", lambda: kube_dns.last("kube-dns").body["status"]["firewall"]["revision"] == revision, within=20
-    )
+    levers.until("read", lambda: _revision(kube_dns.last("kube-dns")) == revision, within=20)
     pending = ("firewallchanges", "-n", install.NAMESPACE)
     levers.until("told who", lambda: all(c["attribution"] != "Pending" for c in levers.objects(*pending)), within=60)
     yield
     compute.reset_audit()
+
+
+def _revision(change: Change) -> str:
+    return str(change.body.get("status", {}).get("firewall", {}).get("revision"))
 
 
 def last_change(change: Change) -> dict[str, Any]:
