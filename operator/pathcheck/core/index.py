@@ -84,6 +84,8 @@ class Index:
         self._targets: dict[tuple[object, ...], Bits] = {}
         self._traffic: dict[L4, Bits] = {}
         self._firsts: dict[tuple[int, int, str], tuple[int, ...]] = {}
+        # What hangs on which of these rules (core/impact), by what matches.
+        self.holds: dict[object, object] = {}
 
     def target(self, machine: Instance) -> Bits:
         """By the machine's tags, service accounts and secure tags; where its bindings are not known, every such rule is possible."""
@@ -158,6 +160,11 @@ class Index:
     def ports(self, protocol: int) -> Sweep:
         """Rules by destination port of this protocol; one without ports has the same everywhere."""
         return self._protocols.get(protocol, self._protocols[None])
+
+    @property
+    def protocols(self) -> list[int]:
+        """The protocols that some rule names, by number."""
+        return sorted(protocol for protocol in self._protocols if protocol is not None)
 
     def local_sweep(self, version: int) -> Sweep:
         """Rules by local address of this family."""
