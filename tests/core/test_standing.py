@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
-import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pathcheck.core.index import LOWEST_PRIORITY, index_of
-from pathcheck.core.places import place_of, side_of, Place
+from pathcheck.core.places import Place, place_of, side_of
 from pathcheck.core.predict import METADATA_SERVERS
 from pathcheck.core.standing import Stand, Standing, standings
-from pathcheck.core.tabulate import Table, tabulate
+from pathcheck.core.tabulate import tabulate
 from pathcheck.core.walk import matches, walk
 from pathcheck.core.whatif import without
 from pathcheck.model.firewall import Firewall
@@ -25,7 +24,6 @@ from pathcheck.model.words import Action, Direction
 from pathcheck.wire.firewall_rules import firewall_of
 from tests.core.test_tabulate import firewalls
 from tests.evaluator.strategies import Json, examples, recordings
-from tests.recordings import NODE_TAG, entry, firewall, machine, recording, rule
 
 GONE = (Standing.REDUNDANT, Standing.SHADOWED, Standing.UNMET, Standing.UNAPPLIED)
 

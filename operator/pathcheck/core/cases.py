@@ -8,14 +8,15 @@ Packets between two ends on one machine meet no firewall and are not asked about
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pathcheck.core.alike import Eye, Kind, Look, endpoint_of, scopes_of
 from pathcheck.core.places import Place, Side, place_of, side_of
 from pathcheck.core.ports import joined
 from pathcheck.core.predict import METADATA_SERVERS, predict
-from pathcheck.core.walk import matches, walk
+from pathcheck.core.walk import lead, matches
 from pathcheck.model.firewall import Explanation, Firewall
 from pathcheck.model.flows import L4, WITH_PORTS, Address, Endpoint, Flow
 from pathcheck.model.proofs import Span
@@ -32,18 +33,24 @@ class TooManyKindsError(Exception):
 ICMP, ICMPV6 = 1, 58
 
 
-@dataclass(frozen=True, slots=True)
 class Piecemeal:
-    """One piece of one kind to one of another on some ports, all of which come to the same.
+    """One piece of one kind to one of another on some ports, all of which come to the same: `example` is one flow of it."""
 
-    `explanation` is that of `example`, or of another flow of the same protocol that the same rules decide.
-    """
+    __slots__ = ("_explain", "_explanation", "destination", "example", "source", "traffic")
 
-    source: Look
-    destination: Look
-    traffic: L4Match
-    explanation: Explanation
-    example: Flow
+    def __init__(
+        self, source: Look, destination: Look, traffic: L4Match, example: Flow, explain: Callable[[Flow], Explanation]
+    ) -> None:
+        self.source, self.destination, self.traffic, self.example = source, destination, traffic, example
+        self._explain = explain
+        self._explanation: Explanation | None = None
+
+    @property
+    def explanation(self) -> Explanation:
+        """That of the example, or of another flow of the same protocol that the same rules decide; worked out when it is asked for."""
+        if self._explanation is None:
+            self._explanation = self._explain(self.example)
+        return self._explanation
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +131,8 @@ def _pieces(
             # Any of them would do; the first of the longest run is the least odd one to read of.
             port = max(ports, key=lambda p: p.last - p.first).first if ports not in ((), (ALL_PORTS,)) else None
             example = Flow(way.start, way.end, L4(protocol, port))
-            explanation = _explained(example, way.sides, memory, firewall)
-            yield Piecemeal(way.source, way.destination, L4Match(protocol, ports), explanation, example)
+            explain = partial(_explained, sides=way.sides, memory=memory, firewall=firewall)
+            yield Piecemeal(way.source, way.destination, L4Match(protocol, ports), example, explain)
 
 
 def _of_family(protocol: int, version: int) -> int:
@@ -142,7 +149,8 @@ def _explained(
     decided: list[object] = [example.l4.protocol]
     for side in sides:
         found = matches(side.index, side.target, side.near, side.far, side.index.traffic(example.l4))
-        decided.append(walk(side.index, side.direction, found).names)
+        led = lead(side.index, side.direction, found)
+        decided.append((id(side.index), led.bits, led.doubt))
     known = memory.get(tuple(decided))
     if known is None:
         known = memory[tuple(decided)] = predict(example, firewall)

@@ -22,9 +22,6 @@ _BEST_FIRST = (Prediction.PERMITTED, Prediction.INSPECTED, Prediction.UNDETERMIN
 WORSE = {prediction: place for place, prediction in enumerate(_BEST_FIRST)}
 """Of two sides the worse counts."""
 
-# Pods come and go while an index stays.
-_MOST_KNOWN = 10_000
-
 
 @dataclass(frozen=True, slots=True)
 class Reliance:
@@ -42,18 +39,19 @@ class Hold:
     without: tuple[tuple[int, Prediction], ...]
 
 
-def reliances(flow: Flow, firewall: Firewall) -> tuple[Reliance, ...]:
-    """The rules on which this flow's prediction hangs, each alone; none where any single one may go."""
+def reliances(flow: Flow, firewall: Firewall) -> tuple[Prediction, tuple[Reliance, ...]]:
+    """What is predicted of this flow, and the rules on which that hangs, each alone; none where any single one may go."""
     sender, receiver = place_of(flow.source, firewall), place_of(flow.destination, firewall)
-    if unasked(flow, sender, receiver, firewall) is not None:
-        return ()
+    early = unasked(flow, sender, receiver, firewall)
+    if early is not None:
+        return early.prediction, ()
     fixed = [Prediction.UNDETERMINED for place in (sender, receiver) if isinstance(place, Nowhere)]
     sides: list[tuple[Index, Hold]] = []
     for direction, local, remote in ((Direction.EGRESS, sender, receiver), (Direction.INGRESS, receiver, sender)):
         if isinstance(local, Place):
             side = side_of(direction, flow, local, remote, firewall)
             found = matches(side.index, side.target, side.near, side.far, side.traffic)
-            sides.append((side.index, _known(side.index, direction, found)))
+            sides.append((side.index, hold(side.index, direction, found)))
     now = max((*fixed, *(own.prediction for _, own in sides)), key=WORSE.__getitem__)
     hangs = []
     for i, (index, own) in enumerate(sides):
@@ -62,7 +60,7 @@ def reliances(flow: Flow, firewall: Firewall) -> tuple[Reliance, ...]:
             without = max((then, *others), key=WORSE.__getitem__)
             if without is not now:
                 hangs.append(Reliance(rules_in(index, low)[0], without))
-    return tuple(hangs)
+    return now, tuple(hangs)
 
 
 def hold(index: Index, direction: Direction, found: Matches) -> Hold:
@@ -72,16 +70,6 @@ def hold(index: Index, direction: Direction, found: Matches) -> Hold:
     met = found.possible if found.some_ports else found.possible & (led.asked | led.bits)
     others = ((low, lead(index, direction, _less(found, low)).prediction) for low in _each(met))
     return Hold(led.prediction, tuple((low, then) for low, then in others if then is not led.prediction))
-
-
-def _known(index: Index, direction: Direction, found: Matches) -> Hold:
-    """The same, worked out once for all flows that match the same rules: those of all checks are a few kinds."""
-    known = index.holds.get(found)
-    if not isinstance(known, Hold):
-        if len(index.holds) >= _MOST_KNOWN:
-            index.holds.clear()
-        known = index.holds[found] = hold(index, direction, found)
-    return known
 
 
 def _each(bits: int) -> Iterator[int]:

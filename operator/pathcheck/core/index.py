@@ -84,8 +84,6 @@ class Index:
         self._targets: dict[tuple[object, ...], Bits] = {}
         self._traffic: dict[L4, Bits] = {}
         self._firsts: dict[tuple[int, int, str], tuple[int, ...]] = {}
-        # What hangs on which of these rules (core/impact), by what matches.
-        self.holds: dict[object, object] = {}
 
     def target(self, machine: Instance) -> Bits:
         """By the machine's tags, service accounts and secure tags; where its bindings are not known, every such rule is possible."""

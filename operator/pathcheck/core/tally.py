@@ -14,7 +14,6 @@ from typing import NamedTuple
 from pathcheck.core.classes import End, Scope, classes_of
 from pathcheck.core.impact import hold, reliances
 from pathcheck.core.index import Bits, Index, index_of
-from pathcheck.core.predict import decided
 from pathcheck.core.tabulate import CODES, PREDICTIONS
 from pathcheck.core.walk import Matches, matches
 from pathcheck.model.firewall import Firewall
@@ -59,9 +58,9 @@ def tally(
             for id_, flips in _flips(side, other, pairs).items():
                 found[id_] += flips
         for i, j in classes.apart:
-            flow = Flow(sources[i], destinations[j], l4)
-            for reliance in reliances(flow, firewall):
-                found[reliance.rule.id][decided(flow, firewall)[0], reliance.without] += 1
+            now, hanging = reliances(Flow(sources[i], destinations[j], l4), firewall)
+            for reliance in hanging:
+                found[reliance.rule.id][now, reliance.without] += 1
     # What nobody knows (`policies`) is nothing that could be deleted.
     loads = [Load(rule, flips) for id_, flips in found.items() if flips and ":" in id_ and (rule := firewall.rule(id_))]
     return tuple(sorted(loads, key=lambda load: (-load.flows, load.rule.id)))

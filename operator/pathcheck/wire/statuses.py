@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import AwareDatetime, Field
 
 from pathcheck.model import checks, findings
-from pathcheck.model.findings import MAX_FINDINGS, MAX_WORST
+from pathcheck.model.findings import MAX_FINDINGS, MAX_RELIED, MAX_WORST
 from pathcheck.model.words import ConditionStatus, Observation, Reason, Verdict
 from pathcheck.wire.schema import API_VERSION, Wire
 
@@ -60,12 +60,25 @@ class WorstLine(Wire):
     since: AwareDatetime | None = Field(default=None, description="Since when it is seen so.")
 
 
+class ReliedLine(Wire):
+    """One rule, and what of this check hangs on it."""
+
+    rule: str = Field(max_length=512, description="firewall:NAME or policy:POLICY/PRIORITY.")
+    flows: int = Field(ge=0, description="How many flows would be violated if it alone were gone, by prediction.")
+
+
 class FirewallLine(Wire):
     """Which firewall the findings speak of."""
 
     source: str = Field(max_length=253, description="compute, file or none.")
     revision: str = Field(max_length=64, description="A hash of the rules' content.")
     read_time: AwareDatetime | None = Field(default=None, description="When this revision was first read.")
+    relies_on: list[ReliedLine] | None = Field(
+        default=None,
+        max_length=MAX_RELIED,
+        description="The rules on which most of this check's flows hang; absent where that cannot be told.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
 
 
 class PathCheckStatus(Wire):
@@ -111,10 +124,15 @@ def status_of(status: Mapping[str, Any] | None) -> findings.Status | None:
             flows=findings.Counts(**read.flows.model_dump()) if read.flows else findings.Counts(),
             findings=tuple(findings.FindingLine(**f.model_dump()) for f in read.findings),
             worst=tuple(findings.WorstFlow(**w.model_dump()) for w in read.worst),
-            firewall=findings.FirewallState(**read.firewall.model_dump()) if read.firewall else None,
+            firewall=_firewall_of(read.firewall) if read.firewall else None,
         )
     except ValueError:  # pydantic's ValidationError is one, as is a Reason that a newer version wrote
         return None
+
+
+def _firewall_of(read: FirewallLine) -> findings.FirewallState:
+    relies_on = None if read.relies_on is None else tuple(findings.Relied(r.rule, r.flows) for r in read.relies_on)
+    return findings.FirewallState(read.source, read.revision, read.read_time, relies_on)
 
 
 def status_manifest_of(check: checks.PathCheck, status: findings.Status) -> dict[str, Any]:
@@ -160,15 +178,17 @@ def status_manifest_of(check: checks.PathCheck, status: findings.Status) -> dict
                 for w in status.worst
             ],
         }
-        | (
-            {
-                "firewall": {"source": status.firewall.source, "revision": status.firewall.revision}
-                | ({"readTime": _time(status.firewall.read_time)} if status.firewall.read_time else {})
-            }
-            if status.firewall
-            else {}
-        ),
+        | ({"firewall": _firewall(status.firewall)} if status.firewall else {}),
     }
+
+
+def _firewall(state: findings.FirewallState) -> dict[str, Any]:
+    said: dict[str, Any] = {"source": state.source, "revision": state.revision}
+    if state.read_time:
+        said["readTime"] = _time(state.read_time)
+    if state.relies_on is not None:
+        said["reliesOn"] = [{"rule": r.rule[:512], "flows": r.flows} for r in state.relies_on]
+    return said
 
 
 def _time(moment: datetime) -> str:
