@@ -5,7 +5,8 @@ A project has thousands of machines and a few dozen classes; whoever asks about 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pathcheck.core.index import Bits, index_of
@@ -118,3 +119,52 @@ def _odd(
             yield from ((i, j) for j in range(len(destinations)))
         else:
             yield from ((i, j) for j in {*lost, *on.get(start.instance or "", ())})
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """One end of all flows: classes in groups, of which each is asked by its own rules as one.
+
+    Of each scope of the other end, `looks` are the ways in which the rules there see this end. `members[group][scope]` says how many of
+    a group look which way, and `met[scope][look]` which groups, and how many of each, look so.
+    """
+
+    groups: tuple[End, ...]
+    group_of: tuple[int, ...]
+    sizes: tuple[int, ...]
+    looks: tuple[tuple[Bits, ...], ...]
+    look_of: tuple[tuple[int, ...], ...]
+    members: tuple[tuple[Mapping[int, int], ...], ...]
+    met: tuple[Mapping[int, Sequence[tuple[int, int]]], ...]
+
+    def cells(self, others: Crowd) -> int:
+        """How often rules are asked for this end's groups about the other end's looks."""
+        return len(self.groups) * max(map(len, others.looks), default=0)
+
+
+def crowd_of(classes: Sequence[End], counts: Mapping[int, int], scopes: int) -> Crowd:
+    """The crowd of these classes, of which there are so many each, for so many scopes of the other end."""
+    groups: dict[object, End] = {}
+    for end in classes:
+        groups.setdefault(_asked(end), end)
+    number = {key: group for group, key in enumerate(groups)}
+    group_of = tuple(number[_asked(end)] for end in classes)
+    looks = tuple(tuple(dict.fromkeys(end.seen[i] for end in classes)) for i in range(scopes))
+    place = [{look: k for k, look in enumerate(some)} for some in looks]
+    look_of = tuple(tuple(place[i][end.seen[i]] for i in range(scopes)) for end in classes)
+    sizes = [0] * len(groups)
+    members: list[tuple[Counter[int], ...]] = [tuple(Counter() for _ in range(scopes)) for _ in groups]
+    for class_, group in enumerate(group_of):
+        sizes[group] += counts[class_]
+        for i, look in enumerate(look_of[class_]):
+            members[group][i][look] += counts[class_]
+    met: tuple[dict[int, list[tuple[int, int]]], ...] = tuple(defaultdict(list) for _ in range(scopes))
+    for group, by_scope in enumerate(members):
+        for i, some in enumerate(by_scope):
+            for look, size in some.items():
+                met[i][look].append((group, size))
+    return Crowd(tuple(groups.values()), group_of, tuple(sizes), looks, look_of, tuple(members), met)
+
+
+def _asked(end: End) -> object:
+    return end.scope, end.own, end.version

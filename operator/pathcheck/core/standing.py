@@ -25,7 +25,7 @@ from pathcheck.model.rules import Rule
 _MOST_AT_FIRST = 1_000
 MOST_FOR_ONE = 50_000
 MOST_FOR_ALL = 1_000_000
-_TOO_MANY = "its packets fall into too many pieces to look at each of them"
+_TOO_MANY = "what is matched falls into too many pieces to look at each of them"
 
 
 class Standing(StrEnum):

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pathcheck.core.classes import End, Scope, classes_of
+from pathcheck.core.classes import Crowd, Scope, classes_of, crowd_of
 from pathcheck.core.impact import hold, reliances
 from pathcheck.core.index import Bits, Index, index_of
 from pathcheck.core.tabulate import CODES, PREDICTIONS
@@ -39,16 +39,27 @@ class Load:
         return sum(self.flips.values())
 
 
+class TooManyCellsError(Exception):
+    """There are too many kinds of flows to ask about each."""
+
+
 def tally(
-    sources: Sequence[Endpoint], destinations: Sequence[Endpoint], l4s: Sequence[L4], firewall: Firewall
+    sources: Sequence[Endpoint],
+    destinations: Sequence[Endpoint],
+    l4s: Sequence[L4],
+    firewall: Firewall,
+    most: int | None = None,
 ) -> tuple[Load, ...]:
     """Of every source to every destination by each of `l4s`: the rules on which any flow hangs, those with the most first.
 
     What one would count from a table of all flows and from one more for each rule, without it. Total, as `tabulate` is.
+    Raises TooManyCellsError for more than `most` cells, where that is given: each takes a microsecond or two.
     """
     classes = classes_of(sources, destinations, firewall)
-    starts = _crowd(classes.starts, Counter(classes.sources), len(classes.in_scopes))
-    ends = _crowd(classes.ends, Counter(classes.destinations), len(classes.out_scopes))
+    starts = crowd_of(classes.starts, Counter(classes.sources), len(classes.in_scopes))
+    ends = crowd_of(classes.ends, Counter(classes.destinations), len(classes.out_scopes))
+    if most is not None and len(l4s) * (starts.cells(ends) + ends.cells(starts)) > most:
+        raise TooManyCellsError
     odd = [(classes.sources[i], classes.destinations[j]) for i, j in (*classes.inside, *classes.apart)]
     found: dict[str, Counter[Flip]] = defaultdict(Counter)
     for l4 in l4s:
@@ -66,50 +77,6 @@ def tally(
     return tuple(sorted(loads, key=lambda load: (-load.flows, load.rule.id)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Crowd:
-    """One end of all flows: classes in groups, of which each is asked by its own rules as one.
-
-    Of each scope of the other end, `looks` are the ways in which the rules there see this end. `members[group][scope]` says how many of
-    a group look which way, and `met[scope][look]` which groups, and how many of each, look so.
-    """
-
-    groups: tuple[End, ...]
-    group_of: tuple[int, ...]
-    sizes: tuple[int, ...]
-    looks: tuple[tuple[Bits, ...], ...]
-    look_of: tuple[tuple[int, ...], ...]
-    members: tuple[tuple[Mapping[int, int], ...], ...]
-    met: tuple[Mapping[int, Sequence[tuple[int, int]]], ...]
-
-
-def _crowd(classes: Sequence[End], counts: Mapping[int, int], scopes: int) -> _Crowd:
-    groups: dict[object, End] = {}
-    for end in classes:
-        groups.setdefault(_asked(end), end)
-    number = {key: group for group, key in enumerate(groups)}
-    group_of = tuple(number[_asked(end)] for end in classes)
-    looks = tuple(tuple(dict.fromkeys(end.seen[i] for end in classes)) for i in range(scopes))
-    place = [{look: k for k, look in enumerate(some)} for some in looks]
-    look_of = tuple(tuple(place[i][end.seen[i]] for i in range(scopes)) for end in classes)
-    sizes = [0] * len(groups)
-    members: list[tuple[Counter[int], ...]] = [tuple(Counter() for _ in range(scopes)) for _ in groups]
-    for class_, group in enumerate(group_of):
-        sizes[group] += counts[class_]
-        for i, look in enumerate(look_of[class_]):
-            members[group][i][look] += counts[class_]
-    met: tuple[dict[int, list[tuple[int, int]]], ...] = tuple(defaultdict(list) for _ in range(scopes))
-    for group, by_scope in enumerate(members):
-        for i, some in enumerate(by_scope):
-            for look, size in some.items():
-                met[i][look].append((group, size))
-    return _Crowd(tuple(groups.values()), group_of, tuple(sizes), looks, look_of, tuple(members), met)
-
-
-def _asked(end: End) -> object:
-    return end.scope, end.own, end.version
-
-
 class _Cell(NamedTuple):
     """What a side comes to, as a code, and the rules, by their places in the index, without which it comes to what else."""
 
@@ -121,12 +88,12 @@ class _Cell(NamedTuple):
 class _Side:
     """Of each group of `own`, where it has rules: their index, the number of their scope, and a cell for each look of the other end."""
 
-    own: _Crowd
+    own: Crowd
     rows: tuple[tuple[Index, int, Sequence[_Cell]] | None, ...]
 
 
 def _side(
-    direction: Direction, own: _Crowd, others: _Crowd, scopes: Sequence[Scope], l4: L4, firewall: Firewall
+    direction: Direction, own: Crowd, others: Crowd, scopes: Sequence[Scope], l4: L4, firewall: Firewall
 ) -> _Side:
     rows: list[tuple[Index, int, Sequence[_Cell]] | None] = []
     known: dict[int, dict[object, _Cell]] = defaultdict(dict)
