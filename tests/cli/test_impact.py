@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from benchmarks import firewalls
 from pathcheck.cli.main import app
-from tests.recordings import NODE_TAG, Raw, entry, recording, rule
+from tests.recordings import Raw, entry, recording, rule
 
 ROOT = Path(__file__).parents[2]
 GOLDENS = ROOT / "tests" / "goldens"
@@ -52,7 +52,7 @@ def test_the_story_hangs_on_one_rule() -> None:
     """Six pairs with five protocols; icmp has a rule of its own as well. The others are needed by packets that no check asks about."""
     assert told(STORY).splitlines() == [
         f"      30 flows  {GKE_ALL}: pod-range-coverage (30)",
-        "5 on which nothing hangs, though some packet is predicted otherwise without each: default-allow-internal (12),"
+        "nothing hangs on 5 more, though some packet is predicted otherwise without each of them: default-allow-internal (12),"
         " akrobateo-fw-traefik, default-allow-icmp, default-allow-rdp, default-allow-ssh",
         "  in brackets: of 144 flows between the machines of the recording",
     ]
@@ -81,12 +81,12 @@ def test_rules_that_could_go_are_told_apart(file: Path) -> None:
     )
     assert told(file).splitlines() == [
         "      30 flows  pods: pod-range-coverage (30)",
-        "1 shadowed: what is asked before decides every packet that they match",
+        "1 is shadowed: what is asked before it decides every packet that it matches",
         "  by pods: late",
-        "1 redundant: each alone could go, and every packet would come to the same",
+        "1 is redundant: it could go, and every packet would come to the same",
         "  implied-deny-ingress would decide instead: deny",
-        "1 match no packet of this recording, where nobody has what they name as the other end: nobody",
-        "1 apply to no machine of this recording: elsewhere",
+        "1 matches no packet of this recording, where nobody has what it names as the other end: nobody",
+        "1 applies to no machine of this recording: elsewhere",
         "? cannot tell whether odd could go: colour: is not known to this version",
         "? cannot tell whether behind could go: firewall:odd cannot be judged",
         "  could not be read: odd: colour: is not known to this version",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -24,6 +25,8 @@ from pathcheck.model.words import Action, Direction
 from pathcheck.wire.firewall_rules import firewall_of
 from tests.core.test_tabulate import firewalls
 from tests.evaluator.strategies import Json, examples, recordings
+from tests.evaluator.world import allow, policy, step, world
+from tests.recordings import Raw, entry, firewall, machine, rule
 
 GONE = (Standing.REDUNDANT, Standing.SHADOWED, Standing.UNMET, Standing.UNAPPLIED)
 
@@ -207,3 +210,129 @@ def test_needed_is_what_some_packet_misses_in_any_cloud(raw: Json) -> None:
     stands, missed = standings(fw), needed(fw, judged(fw))
     assert ids(stands, Standing.NEEDED) <= missed
     assert not ids(stands, *GONE) & missed
+
+
+# One sentence a fact: the rules, and how the last one of them stands.
+
+TWO = [machine("node-1", "10.142.15.205"), machine("web", "10.142.15.206", tags={"items": ["web"]})]
+PODS: dict[str, Any] = {"sourceRanges": ["10.24.0.0/14"]}
+DENY: dict[str, Any] = {"denied": [entry("udp")]}
+
+EXAMPLES: dict[str, tuple[list[Raw], dict[str, Any], str]] = {
+    "what nobody else does is needed": ([rule("a"), rule("r", allowed=[entry("tcp")])], {}, "needed"),
+    "a wider rule before it shadows it": ([rule("a", priority=1), rule("r", **PODS)], {}, "shadowed by a"),
+    "two narrower ones do so together": (
+        [rule("a", priority=1, sourceRanges=["0.0.0.0/1"]), rule("b", priority=1, sourceRanges=["128.0.0.0/1"]), rule("r")],
+        {}, "shadowed by a, b",
+    ),
+    "all but one port is not all": (
+        [rule("a", priority=1, allowed=[entry("udp", "0-65534")]), rule("r", denied=[entry("udp")], **PODS)],
+        {"extra": rule("b", priority=2000)}, "needed",
+    ),
+    "a deny that repeats the implied one is redundant": ([rule("r", **DENY)], {}, "redundant by implied-deny-ingress"),
+    "not where something behind it admits": ([rule("a", priority=2000), rule("r", **DENY)], {}, "needed"),
+    "of two alike either may go": ([rule("a"), rule("r")], {}, "redundant by a"),
+    "a narrower one of the same priority may go": ([rule("a"), rule("r", **PODS)], {}, "redundant by a"),
+    "for machines that are not there": ([rule("r", targetTags=["gone"])], {}, "unapplied"),
+    "from machines that are not there": ([rule("r", sourceRanges=None, sourceTags=["gone"])], {}, "unmet"),
+    "between the machines of one tag, of which there is one": (
+        [rule("r", sourceRanges=None, sourceTags=["web"], targetTags=["web"])], {"instances": TWO}, "unmet",
+    ),
+    "a tag's sender that may not send makes the rule redundant": (
+        [
+            rule("e", direction="EGRESS", denied=[entry("all")], targetTags=["web"]),
+            rule("r", sourceRanges=None, sourceTags=["web"]),
+        ],
+        {"instances": TWO}, "redundant by e",
+    ),
+    "not if it may send something": (
+        [
+            rule("e", direction="EGRESS", denied=[entry("udp", "1-65535")], targetTags=["web"]),
+            rule("r", sourceRanges=None, sourceTags=["web"]),
+        ],
+        {"instances": TWO}, "needed",
+    ),
+    "a machine's own range is not only its own address": (
+        [rule("r", destinationRanges=["192.0.2.7/32"])], {}, "needed",
+    ),
+    "only the metadata server": (
+        [rule("r", direction="EGRESS", denied=[entry("all")], destinationRanges=["169.254.169.254/32"])], {}, "unmet",
+    ),
+    "an allow that ties with the implied deny": (
+        [rule("r", priority=65535)], {}, "untold: it ties with the implied deny at priority 65535",
+    ),
+    "one that cannot be judged": ([rule("r", colour="red")], {}, "untold: colour: is not known to this version"),
+    "behind one that cannot be judged": (
+        [rule("odd", priority=1, colour="red"), rule("r")], {}, "untold: firewall:odd cannot be judged",
+    ),
+    "behind one that cannot be judged, and surely shadowed": (
+        [rule("odd", priority=1, colour="red"), rule("a", priority=2), rule("r")], {}, "shadowed by a",
+    ),
+    "before one that cannot be judged": ([rule("odd", colour="red"), rule("r", priority=1, **DENY)], {}, "needed"),
+}  # fmt: skip
+
+
+def spoken(stand: Stand) -> str:
+    by = ", ".join(id_.removeprefix("firewall:") for id_ in stand.by)
+    return stand.standing + (f" by {by}" if by else "") + (f": {stand.why}" if stand.why else "")
+
+
+@pytest.mark.parametrize("sentence", EXAMPLES)
+def test_a_fact(sentence: str) -> None:
+    """The sentence holds."""
+    rules, changes, expected = EXAMPLES[sentence]
+    fw = firewall(*rules, *([changes.pop("extra")] if "extra" in changes else []), **changes)
+    (stand,) = [s for s in standings(fw) if s.rule.name == "r"]
+    assert spoken(stand) == expected
+
+
+def handing_on(*first: Json) -> dict[str, str]:
+    """How rules of a hierarchical policy stand, before a VPC rule that admits tcp/80 from everywhere."""
+    fw = of_one_region(world(allow("web", "tcp:80"), policies=[policy("1", "HIERARCHY", *first)]))
+    return {s.rule.spoken: spoken(s) for s in standings(fw)}
+
+
+def of_one_region(raw: Json) -> Firewall:
+    """Only the machines `a` and `b`, which are where the policies are asked."""
+    fw = firewall_of(raw)
+    return replace(fw, instances=tuple(m for m in fw.instances if m.name in ("a", "b")))
+
+
+def test_a_rule_that_hands_on_may_be_redundant_or_shadow_others() -> None:
+    """It is redundant where what it skips does nothing that is not done behind; what it skips as a whole is shadowed."""
+    every: dict[str, Any] = {"srcIpRanges": ["0.0.0.0/0", "::/0"]}
+    assert handing_on(step(1, "goto_next", **every)) == {
+        "1/1": "redundant by web, implied-deny-ingress",
+        "web": "needed",
+    }
+    assert handing_on(step(1, "goto_next", **every), step(2, "deny", **every)) == {
+        "1/1": "needed",
+        "1/2": "shadowed by policy:1/1",
+        "web": "needed",
+    }
+    assert handing_on(step(1, "goto_next", "tcp:80", **every), step(2, "deny", **every)) == {
+        "1/1": "needed",
+        "1/2": "redundant by implied-deny-ingress",
+        "web": "needed",
+    }
+    assert handing_on(step(2, "deny", **every)) == {"1/2": "needed", "web": "shadowed by policy:1/2"}
+
+
+def test_a_rule_counts_in_every_region_in_which_it_is_asked() -> None:
+    """A policy of one region shadows a VPC rule there only; where no machine is, nothing is asked."""
+    every: dict[str, Any] = {"srcIpRanges": ["0.0.0.0/0", "::/0"]}
+    raw = world(allow("web", "tcp:80"), policies=[policy("1", "HIERARCHY", step(1, "deny", **every))])
+    both, one = (
+        next(spoken(s) for s in standings(fw) if s.rule.name == "web") for fw in (firewall_of(raw), of_one_region(raw))
+    )
+    assert (both, one) == ("needed", "shadowed by policy:1/1")
+
+
+def test_what_would_take_too_long_is_said_to_be_untold() -> None:
+    """Never passed over, for one rule and for all of them."""
+    fw = firewall(rule("a", priority=1), rule("r"), rule("s", allowed=[entry("tcp")]))
+    assert {s.standing for s in standings(fw, one=0)} == {Standing.UNTOLD}
+    assert {s.why for s in standings(fw, every=0)} == {
+        "what is matched falls into too many pieces to look at each of them"
+    }
+    assert [s.standing for s in standings(fw, every=4)].count(Standing.UNTOLD) in (1, 2)

@@ -11,6 +11,7 @@ from pathcheck.core.tally import tally
 from pathcheck.core.whatif import without
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.flows import Endpoint
+from pathcheck.model.words import Prediction
 from tests.core.test_tabulate import ENDS, L4S, firewalls
 
 # Many of a kind, as in a project: classes have sizes.
@@ -26,7 +27,7 @@ def predictions(table: Table) -> list[int]:
 def test_a_load_is_what_a_table_without_the_rule_differs_in(fw: Firewall) -> None:
     """For every rule, all that flips, by what it is and what it would be, and for no other rule anything."""
     now = predictions(tabulate(MANY, ENDS, L4S, fw))
-    expected: dict[str, Counter[tuple[object, object]]] = {}
+    expected: dict[str, Counter[tuple[Prediction, Prediction]]] = {}
     for id_ in {r.id for r in (*fw.rules, *(r for p in fw.policies for r in p.rules)) if ":" in r.id}:
         then = predictions(tabulate(MANY, ENDS, L4S, without(fw, frozenset({id_}))))
         flips = Counter((PREDICTIONS[a], PREDICTIONS[b]) for a, b in zip(now, then, strict=True) if a != b)

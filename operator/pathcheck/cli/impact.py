@@ -20,11 +20,21 @@ _MOST_LINES = 24
 _MOST_NAMES = 12
 _MOST_CHECKS = 4
 _MOST_BY = 3
+# Of one rule, and of several.
 _TITLES = {
-    Standing.SHADOWED: "shadowed: what is asked before decides every packet that they match",
-    Standing.REDUNDANT: "redundant: each alone could go, and every packet would come to the same",
-    Standing.UNMET: "match no packet of this recording, where nobody has what they name as the other end",
-    Standing.UNAPPLIED: "apply to no machine of this recording",
+    Standing.SHADOWED: (
+        "is shadowed: what is asked before it decides every packet that it matches",
+        "are shadowed: what is asked before them decides every packet that they match",
+    ),
+    Standing.REDUNDANT: (
+        "is redundant: it could go, and every packet would come to the same",
+        "are redundant: each alone could go, and every packet would come to the same",
+    ),
+    Standing.UNMET: (
+        "matches no packet of this recording, where nobody has what it names as the other end",
+        "match no packet of this recording, where nobody has what they name as the other end",
+    ),
+    Standing.UNAPPLIED: ("applies to no machine of this recording", "apply to no machine of this recording"),
 }
 
 
@@ -99,7 +109,7 @@ def print_text(answered: Answer) -> None:
     for standing in (Standing.UNMET, Standing.UNAPPLIED):
         stands = answered.standing(standing)
         if stands:
-            typer.echo(f"{len(stands)} {_TITLES[standing]}: {_few(_name(stand.rule.id) for stand in stands)}")
+            typer.echo(f"{_title(stands)}: {_few(_name(stand.rule.id) for stand in stands)}")
     _print_idle(answered)
     for name, why in answered.untold.items():
         typer.secho(f"? cannot tell of {name}: {why}", fg="yellow")
@@ -114,13 +124,17 @@ def _print_grouped(stands: Sequence[Stand], said: str) -> None:
     """One line for all rules of which the same is said, the most of them first."""
     if not stands:
         return
-    typer.echo(f"{len(stands)} {_TITLES[stands[0].standing]}")
+    typer.echo(_title(stands))
     groups = _together(stands, lambda stand: _by(stand.by))
     for by, some in groups[:_MOST_LINES]:
         typer.echo(f"  {said.format(by)}: {_few(_name(stand.rule.id) for stand in some)}")
     if len(groups) > _MOST_LINES:
         rest = sum(len(some) for _, some in groups[_MOST_LINES:])
         typer.echo(f"  and {rest} more by others")
+
+
+def _title(stands: Sequence[Stand]) -> str:
+    return f"{len(stands)} {_TITLES[stands[0].standing][len(stands) > 1]}"
 
 
 def _print_idle(answered: Answer) -> None:
@@ -130,7 +144,8 @@ def _print_idle(answered: Answer) -> None:
         return
     idle.sort(key=lambda counted: (-counted[0], counted[1]))
     named = _few(f"{name} ({flows:,})" if flows else name for flows, name in idle)
-    typer.echo(f"{len(idle)} on which nothing hangs, though some packet is predicted otherwise without each: {named}")
+    each = "it" if len(idle) == 1 else "each of them"
+    typer.echo(f"nothing hangs on {len(idle)} more, though some packet is predicted otherwise without {each}: {named}")
     if answered.between.why:
         typer.secho(f"? what hangs on them between the machines is not counted: {answered.between.why}", fg="yellow")
     elif idle[0][0]:
