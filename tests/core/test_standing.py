@@ -138,7 +138,7 @@ def deciders(fw: Firewall) -> set[str]:
     return found
 
 
-@examples(12)
+@examples(30)
 @given(firewalls())
 def test_needed_is_what_some_packet_misses(fw: Firewall) -> None:
     """No rule that is called needed could go, and every other one could, if anything is said of it at all."""
@@ -151,7 +151,7 @@ def test_needed_is_what_some_packet_misses(fw: Firewall) -> None:
         assert {s.rule.network for s in stands if s.standing is Standing.UNTOLD} <= {"other"}
 
 
-@examples(12)
+@examples(30)
 @given(firewalls())
 def test_shadowed_is_what_decides_no_packet(fw: Firewall) -> None:
     """Shadowed, unmet and unapplied rules are never met as deciders; all that are told to be needed or redundant are."""
@@ -161,7 +161,7 @@ def test_shadowed_is_what_decides_no_packet(fw: Firewall) -> None:
         assert ids(stands, Standing.NEEDED, Standing.REDUNDANT) <= met
 
 
-@examples(12)
+@examples(30)
 @given(firewalls())
 def test_those_that_shadow_a_rule_are_enough(fw: Firewall) -> None:
     """With them and nothing else before it, it decides nothing either."""
@@ -190,7 +190,7 @@ def resolved(rule: Rule, data: st.DataObject) -> list[Rule]:
     return [replace(rule, **surely)]
 
 
-@examples(25)
+@examples(60)
 @given(firewalls(), st.data())
 def test_what_cannot_be_judged_may_be_anything(fw: Firewall, data: st.DataObject) -> None:
     """What is said to be able to go could go, whatever the rules that cannot be judged turn out to be."""
@@ -201,7 +201,7 @@ def test_what_cannot_be_judged_may_be_anything(fw: Firewall, data: st.DataObject
     assert not gone & needed(clear, [r for r in judged(clear) if r.id in gone])
 
 
-@examples(12)
+@examples(30)
 @given(recordings())
 def test_needed_is_what_some_packet_misses_in_any_cloud(raw: Json) -> None:
     """The same with peers, secure tags, address groups, both families, several regions, and lists that could not be read."""

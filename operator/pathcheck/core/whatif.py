@@ -11,10 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from pathcheck.core.cases import TooManyKindsError
+from pathcheck.core.compare import Compared, Comparison
 from pathcheck.core.datapath import datapath_of
-from pathcheck.core.foresee import MOST_KINDS, Foreseen, cases_of, foresee, unread
-from pathcheck.core.judge import accept
-from pathcheck.core.predict import decided
+from pathcheck.core.foresee import Foreseen, foresee, unread
 from pathcheck.core.route import route_troubles
 from pathcheck.core.spread import spread
 from pathcheck.model.checks import NodeChoice, PathCheck, ServiceChoice
@@ -25,7 +24,7 @@ from pathcheck.model.firewall import Firewall, Obstacle, Problem
 from pathcheck.model.flows import Endpoint, Flow
 from pathcheck.model.plans import Bundle, Objection, Plan
 from pathcheck.model.proofs import Span
-from pathcheck.model.words import Expectation, Prediction, Reason, Verdict
+from pathcheck.model.words import Expectation, Reason, Verdict
 
 _WORST_FIRST = (Verdict.VIOLATED, Verdict.UNKNOWN, Verdict.UPHELD)
 
@@ -59,36 +58,42 @@ class Weighed:
         return self.worse or self.before is not self.after
 
 
-Both = tuple[Firewall, Firewall]
-"""Before and after."""
-
-
 def weigh(checks: Iterable[PathCheck], known: Known, before: Firewall, after: Firewall) -> tuple[Weighed, ...]:
     """Each check under both firewalls. Total: what cannot be told is unknown, with the reason among the findings."""
     hidden = datapath_of(Shown(), known.nodes, before).hides_pods
-    unions = [_union(before, after)]
-    if (before.instances, before.networks) != (after.instances, after.networks):
-        unions.append(_union(after, before))
-    return tuple(_weighed(check, plan_of(check, known), (before, after), unions, hidden) for check in checks)
+    comparison = Comparison(before, after)
+    return tuple(_weighed(check, plan_of(check, known), before, after, comparison, hidden) for check in checks)
 
 
-def _weighed(check: PathCheck, planned: Plan, both: Both, unions: Sequence[Firewall], hidden: str) -> Weighed:
-    verdicts, causes = _compared(check, planned.bundles, both, unions, hidden)
+def _weighed(
+    check: PathCheck, planned: Plan, before: Firewall, after: Firewall, comparison: Comparison, hidden: str
+) -> Weighed:
+    def foreseen(firewall: Firewall) -> Foreseen:
+        if hidden:
+            return unread(planned.bundles, hidden, pending=False)
+        return foresee(planned.bundles, check.expectation, firewall)
+
+    try:
+        compared = comparison.of(() if hidden else planned.bundles, check.expectation)
+    except TooManyKindsError:
+        compared = None
+    if compared is None or hidden:
+        # Nothing is compared flow by flow.
+        was, becomes = ({j.verdict for j in foreseen(firewall).judgements} for firewall in (before, after))
+        compared = Compared(was, becomes, frozenset())
     asked = () if hidden or check.expectation is Expectation.ISOLATED else planned.bundles
-    stuck, routed = (_routed(asked, firewall) for firewall in both)
+    stuck, routed = (_routed(asked, firewall) for firewall in (before, after))
     objected = [Finding(o.reason, Verdict.UNKNOWN, (), str(o.problem)) for o in planned.objections]
-    then, now = (
-        _worst({*found, *(f.verdict for f in (*lost, *objected))})
-        for found, lost in zip(verdicts, (stuck, routed), strict=True)
-    )
+    then = _worst({*compared.then, *(f.verdict for f in (*stuck, *objected))})
+    now = _worst({*compared.now, *(f.verdict for f in (*routed, *objected))})
     sentences = {f.sentence for f in stuck}
     told = [f for f in routed if f.sentence not in sentences]
     every: list[Finding] = []
-    if causes or then is not now:
+    if compared.causes or then is not now:
         # Reasons cost more than all the rest: they are worked out only where there is something to tell.
-        foreseen = _foreseen(check, planned.bundles, both[1], hidden).findings
-        told = [*(f for f in foreseen if f.rule in causes), *told]
-        every = [*foreseen, *routed, *objected]
+        findings = foreseen(after).findings
+        told = [*(f for f in findings if f.rule in compared.causes), *told]
+        every = [*findings, *routed, *objected]
     worse = any(f.verdict is Verdict.VIOLATED for f in told) or (now is Verdict.VIOLATED and then is not now)
     if then is not now and not told:
         told = every
@@ -97,60 +102,6 @@ def _weighed(check: PathCheck, planned: Plan, both: Both, unions: Sequence[Firew
 
 def _worst(verdicts: Set[Verdict]) -> Verdict:
     return next((verdict for verdict in _WORST_FIRST if verdict in verdicts), Verdict.UNKNOWN)
-
-
-def _foreseen(check: PathCheck, bundles: Sequence[Bundle], firewall: Firewall, hidden: str) -> Foreseen:
-    return unread(bundles, hidden, pending=False) if hidden else foresee(bundles, check.expectation, firewall)
-
-
-def _compared(
-    check: PathCheck, bundles: Sequence[Bundle], both: Both, unions: Sequence[Firewall], hidden: str
-) -> tuple[tuple[Set[Verdict], Set[Verdict]], Set[str]]:
-    """What flows come to before and after, and the deciders of those that come to another verdict then."""
-    then: set[Verdict] = set()
-    now: set[Verdict] = set()
-    causes: set[str] = set()
-    if not hidden:
-        try:
-            for was, becomes, deciders in _flows(bundles, both, unions):
-                verdicts = accept(check.expectation, was)[0], accept(check.expectation, becomes)[0]
-                then.add(verdicts[0])
-                now.add(verdicts[1])
-                if verdicts[0] is not verdicts[1]:
-                    causes.add(", ".join(deciders))
-            return (then, now), causes
-        except TooManyKindsError:
-            pass  # then nothing is compared flow by flow
-    for verdicts_of, firewall in ((then, both[0]), (now, both[1])):
-        verdicts_of.clear()
-        verdicts_of |= {j.verdict for j in _foreseen(check, bundles, firewall, hidden).judgements}
-    return (then, now), causes
-
-
-def _flows(
-    bundles: Sequence[Bundle], both: Both, unions: Sequence[Firewall]
-) -> Iterator[tuple[Prediction, Prediction, tuple[str, ...]]]:
-    """What every piece that neither firewall's rules part is predicted before and after, and who decides it then.
-
-    Raises TooManyKindsError.
-    """
-    for union in unions:
-        for case in cases_of(bundles, union, MOST_KINDS):
-            if not case.pieces:
-                # A v4-only node and a v6-only one.
-                yield Prediction.UNDETERMINED, Prediction.UNDETERMINED, ()
-            for piece in case.pieces:
-                yield decided(piece.example, both[0])[0], *decided(piece.example, both[1])
-
-
-def _union(one: Firewall, other: Firewall) -> Firewall:
-    """The machines of the one with the rules of both: what no rule of this parts, no rule of either does."""
-    rules, policies = set(one.rules), set(one.policies)
-    return replace(
-        one,
-        rules=(*one.rules, *(r for r in other.rules if r not in rules)),
-        policies=(*one.policies, *(p for p in other.policies if p not in policies)),
-    )
 
 
 def plan_of(check: PathCheck, known: Known) -> Plan:
