@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from pathcheck.cli.flows import answers, questions
 from pathcheck.cli.main import app
-from pathcheck.cli.predict import BadInput
+from pathcheck.cli.reading import BadInput
 from tests.recordings import Raw, entry, recording, rule
 
 ROOT = Path(__file__).parents[2]

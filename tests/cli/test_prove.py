@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from pathcheck.cli.main import app
-from pathcheck.cli.predict import BadInput
+from pathcheck.cli.reading import BadInput
 from pathcheck.cli.spans import spans_of
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.flows import Range

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pathcheck.cli.flows import answers
-from pathcheck.cli.predict import BadInput
+from pathcheck.cli.reading import BadInput
 from pathcheck.wire.compute import NotARecording
 from pathcheck.wire.firewall_rules import firewall_of
 from tests.evaluator.strategies import Json, examples, recordings, several_flows

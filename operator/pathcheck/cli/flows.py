@@ -17,7 +17,8 @@ from pathlib import Path
 import typer
 
 from pathcheck.cli.explained import as_fields, glyph_of, trace_fields, trace_lines
-from pathcheck.cli.predict import BadInput, protocol_of, read
+from pathcheck.cli.predict import protocol_of
+from pathcheck.cli.reading import BadInput, read
 from pathcheck.core.predict import predict
 from pathcheck.core.route import with_routes
 from pathcheck.core.trace import trace

@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from pathcheck.cli.manifests import read_checks, read_cluster
-from pathcheck.cli.predict import read
+from pathcheck.cli.reading import read
 from pathcheck.core.between import Between, between
 from pathcheck.core.rely import Hanging, rely
 from pathcheck.core.standing import Stand, Standing, standings

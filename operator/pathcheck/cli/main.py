@@ -81,7 +81,8 @@ def predict(
 
     Exit codes: 0 permitted, 1 blocked, 2 the question cannot be read, 3 undetermined or inspected; with --flows 0 for all answers.
     """
-    from pathcheck.cli.predict import BadInput, tell
+    from pathcheck.cli.predict import tell
+    from pathcheck.cli.reading import BadInput
 
     one = {"--from": source, "--to": destination, "PROTOCOL[/PORT]": traffic}
     given = [option for option, value in one.items() if value is not None]
@@ -120,8 +121,8 @@ def prove(
 
     Exit codes: 0 proved, 1 a counter-example is blocked, 2 the question cannot be read, 3 some of it is undetermined or inspected.
     """
-    from pathcheck.cli.predict import BadInput
     from pathcheck.cli.prove import tell
+    from pathcheck.cli.reading import BadInput
 
     try:
         code = tell(recording, source, destination, traffic, output is Output.JSON)
@@ -155,7 +156,7 @@ def plan(
 
     Exit codes: 0 nothing flips to violated, 1 something does, 2 something cannot be read, 3 with --strict: cannot tell.
     """
-    from pathcheck.cli.predict import BadInput
+    from pathcheck.cli.reading import BadInput
     from pathcheck.cli.whatif import Asked, tell
 
     try:
@@ -185,7 +186,7 @@ def impact(
     Exit codes: 0 answered, 2 something cannot be read.
     """
     from pathcheck.cli.impact import tell
-    from pathcheck.cli.predict import BadInput
+    from pathcheck.cli.reading import BadInput
 
     try:
         tell(recording, manifests, cluster, output is Output.JSON)

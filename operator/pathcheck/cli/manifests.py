@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from pathcheck.cli.predict import BadInput
+from pathcheck.cli.reading import BadInput
 from pathcheck.core.whatif import Known
 from pathcheck.model.checks import PathCheck
 from pathcheck.model.cluster import Backend, Node, Service

@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from pathcheck.cli.explained import as_fields, glyph_of
-from pathcheck.cli.predict import BadInput, read
+from pathcheck.cli.reading import BadInput, read
 from pathcheck.cli.spans import spans_of, traffic_of
 from pathcheck.core.cases import WORST_FIRST, TooManyKindsError
 from pathcheck.core.phrase import describe

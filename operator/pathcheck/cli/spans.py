@@ -6,7 +6,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_network, summarize_address_range
 
-from pathcheck.cli.predict import BadInput, protocol_of
+from pathcheck.cli.predict import protocol_of
+from pathcheck.cli.reading import BadInput
 from pathcheck.core.ports import SIX_PROTOCOLS
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.flows import WITH_PORTS, Range

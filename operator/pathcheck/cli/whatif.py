@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from pathcheck.cli.manifests import read_checks, read_cluster
-from pathcheck.cli.predict import BadInput
+from pathcheck.cli.reading import BadInput
 from pathcheck.core.whatif import Weighed, weigh, without
 from pathcheck.model.findings import Finding
 from pathcheck.model.firewall import Firewall
