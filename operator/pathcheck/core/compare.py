@@ -8,12 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
+from pathcheck.core.cases import Piecemeal
 from pathcheck.core.foresee import MOST_KINDS, cases_of
+from pathcheck.core.impact import WORSE
+from pathcheck.core.index import Index
 from pathcheck.core.judge import accept
-from pathcheck.core.predict import decided
+from pathcheck.core.predict import METADATA_SERVERS, decided
+from pathcheck.core.walk import Matches, lead
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.plans import Bundle
-from pathcheck.model.words import Expectation, Verdict
+from pathcheck.model.rules import Stage
+from pathcheck.model.words import Expectation, Prediction, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +36,13 @@ class Comparison:
     def __init__(self, before: Firewall, after: Firewall) -> None:
         self._both = before, after
         self._unions = [_union(before, after)]
-        if (before.instances, before.networks) != (after.instances, after.networks):
+        moved = (before.instances, before.networks) != (after.instances, after.networks)
+        if moved:
             self._unions.append(_union(after, before))
+        # Where only VPC rules differ, what either firewall's rules come to is what is left of both when the other's are taken away.
+        self._apart = not moved and before.policies == after.policies
+        self._rules = [frozenset(firewall.rules) for firewall in self._both]
+        self._kept: dict[int, tuple[int, int]] = {}
 
     def of(self, bundles: Sequence[Bundle], expectation: Expectation) -> Compared:
         """Of all flows of these bundles.
@@ -48,13 +58,40 @@ class Comparison:
                     found[0].add(Verdict.UNKNOWN)
                     found[1].add(Verdict.UNKNOWN)
                 for piece in case.pieces:
-                    (was, _), (becomes, deciders) = (decided(piece.example, firewall) for firewall in self._both)
+                    was, becomes = self._predictions(piece)
                     then, now = accept(expectation, was)[0], accept(expectation, becomes)[0]
                     found[0].add(then)
                     found[1].add(now)
                     if then is not now:
-                        causes.add(", ".join(deciders))
+                        causes.add(", ".join(decided(piece.example, self._both[1])[1]))
         return Compared(*found, causes)
+
+    def _predictions(self, piece: Piecemeal) -> tuple[Prediction, Prediction]:
+        flow = piece.example
+        if (
+            not self._apart
+            or len(piece.halves) < 2
+            or METADATA_SERVERS & {flow.source.address, flow.destination.address}
+        ):
+            return decided(flow, self._both[0])[0], decided(flow, self._both[1])[0]
+        sides: list[list[Prediction]] = [[], []]
+        for half in piece.halves:
+            found = half.matches(flow.l4)
+            for which, kept in enumerate(self._of(half.index)):
+                left = Matches(found.sure & kept, found.possible & kept, found.some_ports & kept)
+                sides[which].append(lead(half.index, half.direction, left).prediction)
+        return max(sides[0], key=WORSE.__getitem__), max(sides[1], key=WORSE.__getitem__)
+
+    def _of(self, index: Index) -> tuple[int, int]:
+        """The rules of this index of both that either firewall has."""
+        known = self._kept.get(id(index))
+        if known is None:
+            before, after = (
+                sum(1 << i for i, rule in enumerate(index.rules) if rule.stage is not Stage.VPC or rule in rules)
+                for rules in self._rules
+            )
+            known = self._kept[id(index)] = before, after
+        return known
 
 
 def _union(one: Firewall, other: Firewall) -> Firewall:

@@ -140,7 +140,7 @@ def _rank(explanation: Explanation, expectation: Expectation) -> tuple[int, int]
 def _apart(case: Case) -> Piecemeal:
     """A v4-only node and a v6-only one: nothing can pass, but no rule says so."""
     (flow,) = list(_flows(case.senders.spans, case.receivers.spans, L4(case.asked.protocol or 0)))[:1]
-    return Piecemeal((), (), case.asked, flow, lambda _: _NO_FAMILY)
+    return Piecemeal((), (), case.asked, flow, (), lambda *_: _NO_FAMILY)
 
 
 def _judgement(case: Case, worst: Piecemeal, expectation: Expectation) -> Judgement:
