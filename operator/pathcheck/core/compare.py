@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 
 from pathcheck.core.cases import Piecemeal
 from pathcheck.core.foresee import MOST_KINDS, cases_of
+from pathcheck.core.halves import Half
 from pathcheck.core.impact import WORSE
 from pathcheck.core.index import Index
 from pathcheck.core.judge import accept
 from pathcheck.core.predict import METADATA_SERVERS, decided
-from pathcheck.core.walk import Matches, lead
+from pathcheck.core.walk import Led, Matches, lead, names_of
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.plans import Bundle
 from pathcheck.model.rules import Stage
@@ -58,29 +59,28 @@ class Comparison:
                     found[0].add(Verdict.UNKNOWN)
                     found[1].add(Verdict.UNKNOWN)
                 for piece in case.pieces:
-                    was, becomes = self._predictions(piece)
+                    was, becomes, deciders = self._predictions(piece)
                     then, now = accept(expectation, was)[0], accept(expectation, becomes)[0]
                     found[0].add(then)
                     found[1].add(now)
                     if then is not now:
-                        causes.add(", ".join(decided(piece.example, self._both[1])[1]))
+                        causes.add(", ".join(deciders))
         return Compared(*found, causes)
 
-    def _predictions(self, piece: Piecemeal) -> tuple[Prediction, Prediction]:
+    def _predictions(self, piece: Piecemeal) -> tuple[Prediction, Prediction, tuple[str, ...]]:
+        """Before and after, and the deciders then."""
         flow = piece.example
-        if (
-            not self._apart
-            or len(piece.halves) < 2
-            or METADATA_SERVERS & {flow.source.address, flow.destination.address}
-        ):
-            return decided(flow, self._both[0])[0], decided(flow, self._both[1])[0]
-        sides: list[list[Prediction]] = [[], []]
+        ends = {flow.source.address, flow.destination.address}
+        if not self._apart or len(piece.halves) < 2 or METADATA_SERVERS & ends:
+            return decided(flow, self._both[0])[0], *decided(flow, self._both[1])
+        sides: list[list[tuple[Half, Led]]] = [[], []]
         for half in piece.halves:
             found = half.matches(flow.l4)
             for which, kept in enumerate(self._of(half.index)):
                 left = Matches(found.sure & kept, found.possible & kept, found.some_ports & kept)
-                sides[which].append(lead(half.index, half.direction, left).prediction)
-        return max(sides[0], key=WORSE.__getitem__), max(sides[1], key=WORSE.__getitem__)
+                sides[which].append((half, lead(half.index, half.direction, left)))
+        (_, was), (half, led) = _decisive(sides[0]), _decisive(sides[1])
+        return was.prediction, led.prediction, names_of(half.index, half.direction, led)
 
     def _of(self, index: Index) -> tuple[int, int]:
         """The rules of this index of both that either firewall has."""
@@ -92,6 +92,12 @@ class Comparison:
             )
             known = self._kept[id(index)] = before, after
         return known
+
+
+def _decisive(sides: Sequence[tuple[Half, Led]]) -> tuple[Half, Led]:
+    """The worse side; the receiver's where both permit, as in `predict`."""
+    worst = max(sides, key=lambda side: WORSE[side[1].prediction])
+    return sides[-1] if worst[1].prediction is Prediction.PERMITTED else worst
 
 
 def _union(one: Firewall, other: Firewall) -> Firewall:

@@ -74,16 +74,20 @@ def walk(index: Index, direction: Direction, found: Matches) -> Answer:
     led = lead(index, direction, found)
     rules = tuple(rules_in(index, led.bits))
     if led.doubt:
-        names: tuple[str, ...] = (f"undecided:{rules[0].id}",)
         why = _undecided(rules[0], why_unsure(rules[0], index) if led.doubt is _UNSURE else led.doubt)
     elif rules:
-        names = tuple(rule.id for rule in rules)
         verb = {Action.ALLOW: "admits", Action.DENY: "denies"}.get(rules[0].action, "has a proxy inspect")
         why = f"{rules[0].spoken} {verb} it"
     else:
-        _, name, why = IMPLIED[direction]
-        names = (name,)
-    return Answer(led.prediction, names, why, rules, led.bits, led.asked, tuple(rules_in(index, led.handed_on)))
+        why = IMPLIED[direction][2]
+    handed_on = tuple(rules_in(index, led.handed_on))
+    return Answer(led.prediction, names_of(index, direction, led), why, rules, led.bits, led.asked, handed_on)
+
+
+def names_of(index: Index, direction: Direction, led: Led) -> tuple[str, ...]:
+    """The deciders, as scripts read them."""
+    names = tuple(rule.id for rule in rules_in(index, led.bits)) or (IMPLIED[direction][1],)
+    return (f"undecided:{names[0]}",) if led.doubt else names
 
 
 def lead(index: Index, direction: Direction, found: Matches) -> Led:
