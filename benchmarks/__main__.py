@@ -1,6 +1,6 @@
 """`make bench`: measures the engine, then brings up the lab, measures, prints, writes docs/benchmarks.md, takes the lab down.
 
-About twelve minutes; `python -m benchmarks engine` is the first two of them, and needs neither root nor the lab.
+About fourteen minutes; `python -m benchmarks engine` is the first four of them, and needs neither root nor the lab.
 """
 
 from __future__ import annotations

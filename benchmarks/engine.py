@@ -61,8 +61,8 @@ def _of(kind: firewalls.Kind, rounds: int, dice: random.Random) -> list[Figure]:
     for (i, j, k), expected in zip(sample, loops[0][1], strict=True):
         if table.prediction(i, j, k) is not expected:
             raise Disagreement(f"{sources[i]} → {destinations[j]} {firewalls.TRAFFIC[k]}: {expected} by the loop")
-    by_table = tuple(_FLOWS / seconds for seconds, _ in tables)
-    by_loop = tuple(_SAMPLE / seconds for seconds, _ in loops)
+    by_table = tuple(_FLOWS / spent for spent, _ in tables)
+    by_loop = tuple(_SAMPLE / spent for spent, _ in loops)
     goal = 1_000_000 if kind.rules >= 5000 else None
     ratios = tuple(fast / slow for fast, slow in zip(by_table, by_loop, strict=True))
     return [
@@ -77,7 +77,7 @@ def _of(kind: firewalls.Kind, rounds: int, dice: random.Random) -> list[Figure]:
             tuple(_recompiled(firewall, rounds, dice)),
             (100, 100),
         ),
-        Figure("the recording translated, as a dictionary", "ms", tuple(1000 * seconds for seconds in read)),
+        Figure("the recording translated, as a dictionary", "ms", tuple(1000 * spent for spent in read)),
         Figure("the compiled rules of both sides, in memory", "MiB", (_memory(firewall, sources, destinations),)),
         Figure(
             "pairs of classes that the table tells apart", "", (float(len(table.cells[0]) * len(table.cells[0][0])),)
@@ -115,11 +115,11 @@ def _points(asked: Sequence[tuple[tuple[int, int, int], Flow]], firewall: Firewa
     """Flows a second, each asked for the first time of rules that are compiled already."""
     own = fresh(firewall)
     compiled(own)
-    seconds, found = seconds(lambda: [predict(flow, own).prediction for _, flow in asked])
+    spent, found = seconds(lambda: [predict(flow, own).prediction for _, flow in asked])
     for (place, flow), prediction in zip(asked, found, strict=True):
         if table.prediction(*place) is not prediction:
             raise Disagreement(f"{flow}: {prediction} when asked alone")
-    return len(asked) / seconds
+    return len(asked) / spent
 
 
 def _deciders(flows: Sequence[Flow], firewall: Firewall) -> float:

@@ -181,7 +181,7 @@ def impact(
     ] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="For people or for scripts.")] = Output.TEXT,
 ) -> None:
-    """List the rules by the flows of PathCheck manifests that would be violated if the rule were deleted or disabled, offline.
+    """List the rules by the flows of PathCheck manifests that would be violated without each, and those that could go, offline.
 
     Exit codes: 0 answered, 2 something cannot be read.
     """

@@ -16,7 +16,7 @@ from pathcheck.model.flows import L4, WITH_PORTS, Endpoint
 from pathcheck.model.words import Direction
 
 # A second or two.
-_MOST_CELLS = 1_000_000
+MOST_CELLS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class Between:
     why: str = ""
 
 
-def between(firewall: Firewall) -> Between:
-    """Of all machines of the recording."""
+def between(firewall: Firewall, most: int = MOST_CELLS) -> Between:
+    """Of all machines of the recording; nobody counts where `tally` would take more than so many cells."""
     ends = [
         Endpoint(range_.network_address, instance=machine.name, nic=interface.name)
         for machine in firewall.instances
@@ -38,7 +38,7 @@ def between(firewall: Firewall) -> Between:
     ]
     l4s = _traffic(firewall)
     try:
-        loads = tally(ends, ends, l4s, firewall, _MOST_CELLS)
+        loads = tally(ends, ends, l4s, firewall, most)
     except TooManyCellsError:
         return Between(why="rules part the machines and their traffic into too many kinds")
     within = sum(count * count for count in Counter(end.instance for end in ends).values())
