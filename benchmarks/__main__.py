@@ -1,6 +1,6 @@
 """`make bench`: measures the engine, then brings up the lab, measures, prints, writes docs/benchmarks.md, takes the lab down.
 
-About twelve minutes; `python -m benchmarks engine` is the first two of them, and needs neither root nor the lab.
+About fourteen minutes; `python -m benchmarks engine` is the first four of them, and needs neither root nor the lab.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from benchmarks import cost, engine, outage
+from benchmarks import cost, engine, impact, outage
 from benchmarks.figures import Figure, page, show
 from e2e import compute, install
 from e2e.lab.lifecycle import completed
@@ -36,9 +36,10 @@ def main() -> None:
     asked = words.parse_args()
     if asked.part != "lab" and asked.only is None:
         of_engine: dict[str, Sequence[Figure]] = {}
-        for title, figures in engine.figures(max(3, asked.rounds // 2), asked.seed):
-            of_engine[title] = figures
-            show(title, figures, console)
+        for part in (engine, impact):
+            for title, figures in part.figures(max(3, asked.rounds // 2), asked.seed):
+                of_engine[title] = figures
+                show(title, figures, console)
         _write(of_engine, asked.seed)
     if asked.part != "engine":
         _measure_lab(asked.rounds, asked.seed, asked.only)

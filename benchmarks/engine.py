@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import random
-import resource
-import subprocess
-import sys
 import tempfile
-import time
 import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from benchmarks import firewalls, naive
+from benchmarks.clock import ROOT, Disagreement, seconds, started
 from benchmarks.figures import Figure
 from pathcheck.core.index import index_of
 from pathcheck.core.places import Place, place_of, side_of
@@ -28,17 +23,11 @@ from pathcheck.model.flows import Endpoint, Flow
 from pathcheck.model.words import Direction
 from pathcheck.wire.firewall_rules import firewall_of
 
-ROOT = Path(__file__).parents[1]
 _STORY = ROOT / "docs" / "story" / "outage.json"
 _FLOWS = firewalls.MACHINES * firewalls.MACHINES * len(firewalls.TRAFFIC)
 _SAMPLE = 5000
 _POINTS = 1000
 _MEBI = 1 << 20
-T = TypeVar("T")
-
-
-class Disagreement(AssertionError):  # noqa: N818 - it reads as what it says
-    """Two ways to the same answer came to different ones: no figure of this run is worth anything."""
 
 
 def figures(rounds: int, seed: int) -> Iterator[tuple[str, Sequence[Figure]]]:
@@ -50,12 +39,12 @@ def figures(rounds: int, seed: int) -> Iterator[tuple[str, Sequence[Figure]]]:
 
 def _of(kind: firewalls.Kind, rounds: int, dice: random.Random) -> list[Figure]:
     raw = firewalls.recording(kind, dice)
-    read = [_seconds(lambda: firewall_of(raw))[0] for _ in range(rounds)]
+    read = [seconds(lambda: firewall_of(raw))[0] for _ in range(rounds)]
     firewall = firewall_of(raw)
     sources, destinations = firewalls.endpoints(dice), firewalls.endpoints(dice)
     # From nothing each time: index, classes and the table, every one of its flows looked at.
     tables = [
-        _seconds(lambda: _spread(tabulate(sources, destinations, firewalls.TRAFFIC, _fresh(firewall))))
+        seconds(lambda: _spread(tabulate(sources, destinations, firewalls.TRAFFIC, fresh(firewall))))
         for _ in range(rounds)
     ]
     sample = [
@@ -72,8 +61,8 @@ def _of(kind: firewalls.Kind, rounds: int, dice: random.Random) -> list[Figure]:
     for (i, j, k), expected in zip(sample, loops[0][1], strict=True):
         if table.prediction(i, j, k) is not expected:
             raise Disagreement(f"{sources[i]} → {destinations[j]} {firewalls.TRAFFIC[k]}: {expected} by the loop")
-    by_table = tuple(_FLOWS / seconds for seconds, _ in tables)
-    by_loop = tuple(_SAMPLE / seconds for seconds, _ in loops)
+    by_table = tuple(_FLOWS / spent for spent, _ in tables)
+    by_loop = tuple(_SAMPLE / spent for spent, _ in loops)
     goal = 1_000_000 if kind.rules >= 5000 else None
     ratios = tuple(fast / slow for fast, slow in zip(by_table, by_loop, strict=True))
     return [
@@ -88,7 +77,7 @@ def _of(kind: firewalls.Kind, rounds: int, dice: random.Random) -> list[Figure]:
             tuple(_recompiled(firewall, rounds, dice)),
             (100, 100),
         ),
-        Figure("the recording translated, as a dictionary", "ms", tuple(1000 * seconds for seconds in read)),
+        Figure("the recording translated, as a dictionary", "ms", tuple(1000 * spent for spent in read)),
         Figure("the compiled rules of both sides, in memory", "MiB", (_memory(firewall, sources, destinations),)),
         Figure(
             "pairs of classes that the table tells apart", "", (float(len(table.cells[0]) * len(table.cells[0][0])),)
@@ -96,7 +85,7 @@ def _of(kind: firewalls.Kind, rounds: int, dice: random.Random) -> list[Figure]:
     ]
 
 
-def _fresh(firewall: Firewall) -> Firewall:
+def fresh(firewall: Firewall) -> Firewall:
     """The same with nothing worked out."""
     return replace(firewall)
 
@@ -117,26 +106,26 @@ def _naive(
     """What is made beforehand is not counted."""
     egress, ingress = naive.plain(firewall, Direction.EGRESS), naive.plain(firewall, Direction.INGRESS)
     starts, ends = ([naive.end(end, firewall) for end in some] for some in (sources, destinations))
-    return _seconds(
+    return seconds(
         lambda: [naive.predicted(starts[i], ends[j], firewalls.TRAFFIC[k], egress, ingress) for i, j, k in sample]
     )
 
 
 def _points(asked: Sequence[tuple[tuple[int, int, int], Flow]], firewall: Firewall, table: Table) -> float:
     """Flows a second, each asked for the first time of rules that are compiled already."""
-    own = _fresh(firewall)
-    _compile(own)
-    seconds, found = _seconds(lambda: [predict(flow, own).prediction for _, flow in asked])
+    own = fresh(firewall)
+    compiled(own)
+    spent, found = seconds(lambda: [predict(flow, own).prediction for _, flow in asked])
     for (place, flow), prediction in zip(asked, found, strict=True):
         if table.prediction(*place) is not prediction:
             raise Disagreement(f"{flow}: {prediction} when asked alone")
-    return len(asked) / seconds
+    return len(asked) / spent
 
 
 def _deciders(flows: Sequence[Flow], firewall: Firewall) -> float:
     """Flows a second, for the part of a prediction that the baseline has as well."""
-    own = _fresh(firewall)
-    _compile(own)
+    own = fresh(firewall)
+    compiled(own)
 
     def decide(flow: Flow) -> list[Answer]:
         answers = []
@@ -148,7 +137,7 @@ def _deciders(flows: Sequence[Flow], firewall: Firewall) -> float:
                 answers.append(walk(side.index, direction, found))
         return answers
 
-    return len(flows) / _seconds(lambda: [decide(flow) for flow in flows])[0]
+    return len(flows) / seconds(lambda: [decide(flow) for flow in flows])[0]
 
 
 def _recompiled(firewall: Firewall, rounds: int, dice: random.Random) -> Iterator[float]:
@@ -156,22 +145,24 @@ def _recompiled(firewall: Firewall, rounds: int, dice: random.Random) -> Iterato
         rules = list(firewall.rules)
         which = dice.randrange(len(rules))
         rules[which] = replace(rules[which], priority=dice.randrange(1000))
-        yield 1000 * _seconds(lambda: _compile(replace(firewall, rules=tuple(rules))))[0]  # noqa: B023 - called at once
+        yield 1000 * seconds(lambda: compiled(replace(firewall, rules=tuple(rules))))[0]  # noqa: B023 - called at once
 
 
-def _compile(firewall: Firewall) -> None:
+def compiled(firewall: Firewall) -> Firewall:
+    """The same, its rules compiled."""
     interface = firewall.instances[0].interfaces[0]
     for direction in Direction:
         index_of(firewall, interface.network, interface.region, direction)
+    return firewall
 
 
 def _memory(firewall: Firewall, sources: Sequence[Endpoint], destinations: Sequence[Endpoint]) -> float:
     """What is kept of the rules once a table has been asked of them; the table itself is not."""
-    own = _fresh(firewall)
+    own = fresh(firewall)
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
-        _compile(own)
+        compiled(own)
         tabulate(sources, destinations, firewalls.TRAFFIC, own)
         own.predicted.clear()
         after, _ = tracemalloc.get_traced_memory()
@@ -193,9 +184,9 @@ def _program(rounds: int, dice: random.Random) -> list[Figure]:
         asked.write_text(json.dumps(flows))
         many = ("--recording", str(recording), "--flows", str(asked), "--output", "json")
         return [
-            _started("one flow of the story, blocked, with its fix", ("-m", "pathcheck", "predict", *one), rounds, 250),
-            _started("baseline: an interpreter that does nothing", ("-c", "pass"), rounds),
-            _started("1,000 flows, 5,000 rules, `--output json`", ("-m", "pathcheck", "predict", *many), rounds, 2000),
+            started("one flow of the story, blocked, with its fix", ("-m", "pathcheck", "predict", *one), rounds, 250),
+            started("baseline: an interpreter that does nothing", ("-c", "pass"), rounds),
+            started("1,000 flows, 5,000 rules, `--output json`", ("-m", "pathcheck", "predict", *many), rounds, 2000),
         ]
 
 
@@ -205,26 +196,3 @@ def _asked(number: int, source: Endpoint, destination: Endpoint, dice: random.Ra
         key: {"ip": str(end.address), "instance": end.instance} for key, end in (("src", source), ("dst", destination))
     }
     return {"id": number, **ends, "protocol": l4.protocol, "port": l4.port}
-
-
-def _started(what: str, words: Sequence[str], rounds: int, goal: float | None = None) -> Figure:
-    samples = tuple(1000 * _run(words) for _ in range(rounds))
-    return Figure(what, "ms", samples, None if goal is None else (goal, goal))
-
-
-def _run(words: Sequence[str]) -> float:
-    """Seconds of one core's time, the interpreter's start included; by the clock it is the same where nothing else runs."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.stderr:
-        raise RuntimeError(f"{' '.join(words)}: {done.stderr.splitlines()[-1]}")
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def _seconds(deed: Callable[[], T]) -> tuple[float, T]:
-    """Of one core's time: what else the machine does meanwhile is not counted."""
-    gc.collect()  # what the pieces before left behind is not this one's cost
-    begun = time.process_time()
-    done = deed()
-    return time.process_time() - begun, done

@@ -18,6 +18,7 @@ MACHINES = 1000
 TRAFFIC = tuple(
     L4(PROTOCOL_NUMBERS[name], port) for name, port in (("tcp", 53), ("udp", 53), ("tcp", 443), ("icmp", None))
 )
+POD_RULE = "gke-bench-all"
 _ROLES = 40
 _NODES, _PODS = int(ip_address("10.128.0.0")), int(ip_address("10.32.0.0"))
 _API = "https://www.googleapis.com/compute/v1/projects/bench"
@@ -29,6 +30,12 @@ _L4: tuple[list[Raw], ...] = (
     [{"IPProtocol": "tcp", "ports": ["8000-8999"]}],
     [{"IPProtocol": "icmp"}],
     [{"IPProtocol": "all"}],
+)
+_ASKED: tuple[list[Raw], ...] = (
+    [{"protocol": "TCP", "port": 443}],
+    [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
+    [{"protocol": "ICMP"}],
+    [{"protocol": "TCP", "port": 8080}],
 )
 
 
@@ -67,6 +74,38 @@ def recording(kind: Kind, dice: random.Random) -> Raw:
         "addressGroups": {},
         "secureTagBindings": {_name(i): [f"tagValues/{dice.randrange(_ROLES)}"] for i in range(MACHINES)},
     }
+
+
+def cluster(kind: Kind, dice: random.Random) -> Raw:
+    """The same, and one rule of a cluster's own, which admits what its pods send: most checks of it are as expected."""
+    raw = recording(kind, dice)
+    own: Raw = {
+        "name": POD_RULE,
+        "network": f"{_API}/global/networks/default",
+        "priority": 1000,
+        "direction": "INGRESS",
+        "sourceRanges": [f"{ip_address(_PODS)}/11"],
+        "allowed": [{"IPProtocol": name} for name in ("tcp", "udp", "icmp", "esp", "ah", "sctp")],
+    }
+    return raw | {"firewalls": [*raw["firewalls"][:-1], own]}
+
+
+def checks(many: int, dice: random.Random) -> list[Raw]:
+    """PathCheck manifests between some machines and some others; every fifth is to stay isolated."""
+    return [
+        {
+            "apiVersion": "pathcheck.dev/v1alpha1",
+            "kind": "PathCheck",
+            "metadata": {"name": f"check-{number}"},
+            "spec": {
+                "from": {"nodes": {"names": _some(dice)}},
+                "to": {"nodes": {"names": _some(dice)}},
+                "traffic": dice.choice(_ASKED),
+                "expectation": "Isolated" if number % 5 == 0 else "Reachable",
+            },
+        }
+        for number in range(many)
+    ]
 
 
 def endpoints(dice: random.Random) -> list[Endpoint]:
@@ -145,6 +184,10 @@ def _range(single: bool, dice: random.Random) -> str:
 
 def _address(i: int, dice: random.Random) -> int:
     return _NODES + i if dice.random() < 0.5 else _PODS + 256 * i + dice.randrange(2, 255)
+
+
+def _some(dice: random.Random) -> list[str]:
+    return [_name(i) for i in dice.sample(range(MACHINES), dice.choice((1, 3, 10, 30)))]
 
 
 def _name(i: int) -> str:

@@ -10,12 +10,12 @@ import pytest
 from pathcheck.core.decide import decide_check, decide_fleet
 from pathcheck.model.checks import NodeChoice
 from pathcheck.model.datapath import Datapath, Kind, Shown
-from pathcheck.model.findings import Finding
-from pathcheck.model.situation import Snapshot
+from pathcheck.model.findings import Finding, Relied
+from pathcheck.model.situation import Snapshot, Unavailable
 from pathcheck.model.words import Evidence, Observation, Reason, Verdict
 from pathcheck.wire.gcloud import command
 from tests.builders import TO_KUBE_DNS, check, kube_dns, nodes, path_probe, pods, result, seconds
-from tests.recordings import firewall, rule
+from tests.recordings import entry, firewall, rule
 
 
 def found(observation: Observation, *destinations: str) -> tuple[Verdict, tuple[Finding, ...]]:
@@ -102,3 +102,35 @@ def test_pod_ranges_are_not_proved_where_the_firewall_does_not_see_them(programs
     )
     (finding,) = decide_check(snapshot, asks.name, command).findings
     assert (finding.verdict, finding.sentence) == (Verdict.UNKNOWN, sentence)
+
+
+@pytest.mark.parametrize("evidence", list(Evidence))
+def test_a_check_says_on_which_rules_it_relies(evidence: Evidence) -> None:
+    """By prediction, whatever is measured; the same at every look at the same firewall, so that nothing is written again."""
+    asks = check(evidence=evidence)
+    services, backends = kube_dns()
+    read = replace(firewall(rule("a"), rule("e", denied=[entry("udp", "54")], priority=9)), first_read=seconds(0))
+    snapshot = Snapshot(seconds(60), nodes(), services, backends, {}, pods(), {asks.name: asks}, read)
+    first = decide_check(snapshot, asks.name, command).status
+    assert first.firewall is not None
+    assert first.firewall.relies_on == (Relied("firewall:a", 6),)
+    again = replace(
+        snapshot,
+        now=seconds(90),
+        checks={asks.name: replace(asks, status=first)},
+        firewall=read.read_again(seconds(85)),
+    )
+    assert decide_check(again, asks.name, command).status == first
+
+
+def test_what_a_check_relies_on_is_left_out_where_the_firewalls_word_says_nothing() -> None:
+    """An overlay hides pods' addresses; and without a firewall there is nothing to rely on."""
+    asks = check(evidence=Evidence.PREDICTED)
+    services, backends = kube_dns()
+    hidden = Shown(programs=(Datapath(Kind.VXLAN, 8472, evidence="DaemonSet kube-flannel-ds"),))
+    snapshot = Snapshot(seconds(60), nodes(), services, backends, {}, {}, {asks.name: asks}, firewall(rule("a")))
+    overlaid = decide_check(replace(snapshot, datapath=hidden), asks.name, command).status.firewall
+    assert overlaid is not None
+    assert overlaid.relies_on is None
+    unread = replace(snapshot, firewall=Unavailable("403 forbidden"))
+    assert decide_check(unread, asks.name, command).status.firewall is None

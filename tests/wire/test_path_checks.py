@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pathcheck.model.checks import NodeChoice, PathCheck, Requirement, ServiceChoice
-from pathcheck.model.findings import Condition, Counts, FindingLine, FirewallState, Status, WorstFlow
+from pathcheck.model.findings import Condition, Counts, FindingLine, FirewallState, Relied, Status, WorstFlow
 from pathcheck.model.firewall import Problem
 from pathcheck.model.probing import Cadence
 from pathcheck.model.words import ConditionStatus, Evidence, Expectation, Observation, Reason, Severity, Verdict
@@ -180,9 +181,16 @@ STATUS = Status(
 )
 
 
-def test_a_status_that_was_written_reads_back_the_same() -> None:
-    """Otherwise every look would write again."""
-    assert status_of(status_manifest_of(check(), STATUS)["status"]) == STATUS
+RELIED = (Relied("firewall:gke-all", 6), Relied("policy:111/900", 2))
+
+
+@pytest.mark.parametrize("relies_on", [None, (), RELIED], ids=["not told", "none", "two rules"])
+def test_a_status_that_was_written_reads_back_the_same(relies_on: tuple[Relied, ...] | None) -> None:
+    """Otherwise every look would write again. That nothing hangs on any rule is not that it cannot be told."""
+    status = replace(STATUS, firewall=FirewallState("compute", "5f3c", seconds(6), relies_on=relies_on))
+    said = status_manifest_of(check(), status)["status"]
+    assert status_of(said) == status
+    assert ("reliesOn" in said["firewall"]) is (relies_on is not None)
 
 
 @pytest.mark.parametrize("status", [None, {}, {"conditions": [{"type": "Upheld"}]}, {"observedGeneration": "x"}])

@@ -18,7 +18,8 @@ import typer
 
 from pathcheck.cli.bad_input import BadInput
 from pathcheck.cli.explained import as_fields, glyph_of, trace_fields, trace_lines
-from pathcheck.cli.predict import protocol_of, read
+from pathcheck.cli.predict import protocol_of
+from pathcheck.cli.reading import read
 from pathcheck.core.predict import predict
 from pathcheck.core.route import with_routes
 from pathcheck.core.trace import trace

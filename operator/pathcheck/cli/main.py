@@ -166,7 +166,7 @@ def impact(
     nodes: Annotated[Path | None, typer.Option("--nodes", "--cluster", metavar="FILE", help=_NODES)] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="For people or for scripts.")] = Output.TEXT,
 ) -> None:
-    """List the rules by the flows of PathCheck manifests that would be violated if the rule were deleted or disabled, offline.
+    """List the rules by the flows of PathCheck manifests that would be violated without each, and those that could go, offline.
 
     Exit codes: 0 answered, 2 something cannot be read.
     """

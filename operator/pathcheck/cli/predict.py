@@ -13,6 +13,7 @@ import typer
 from pathcheck.cli.bad_input import BadInput
 from pathcheck.cli.explained import as_fields, glyph_of, trace_fields, trace_lines
 from pathcheck.cli.fixes import Way, fix_fields, fix_text
+from pathcheck.cli.reading import read
 from pathcheck.core.phrase import describe, range_of
 from pathcheck.core.predict import predict
 from pathcheck.core.propose import Wishes, propose
@@ -22,8 +23,6 @@ from pathcheck.model.firewall import Explanation, Firewall, NearMiss, Step
 from pathcheck.model.fixes import Proposal
 from pathcheck.model.flows import L4, PROTOCOL_NUMBERS, WITH_PORTS, Address, Endpoint, Flow
 from pathcheck.model.words import Expectation, Prediction
-from pathcheck.wire.compute import NotARecording
-from pathcheck.wire.firewall_rules import firewall_of
 
 _EXIT_CODES = {Prediction.PERMITTED: 0, Prediction.BLOCKED: 1, Prediction.UNDETERMINED: 3, Prediction.INSPECTED: 3}
 _MOST_MISSES = 5
@@ -65,27 +64,6 @@ def tell(recording: Path, asked: Mapping[str, str | None], as_json: bool, explai
     else:
         print_text(answered, way)
     return _EXIT_CODES[answered.explanation.prediction]
-
-
-def read(path: Path) -> Firewall:
-    """The recording in this file.
-
-    Raises BadInput.
-    """
-    try:
-        recording = json.loads(path.read_bytes())
-    except OSError as error:
-        raise BadInput(f"--recording: {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise BadInput(f"--recording: {path} is not JSON: {error}") from error
-    except RecursionError:
-        raise BadInput(f"--recording: {path}: is nested too deeply") from None
-    if not isinstance(recording, dict):
-        raise BadInput(f"--recording: {path} is not a JSON object")
-    try:
-        return firewall_of(recording)
-    except NotARecording as error:
-        raise BadInput(f"--recording: {path}: {error}") from error
 
 
 def answer(firewall: Firewall, source: str, destination: str, traffic: str) -> Answered:

@@ -11,7 +11,7 @@ import typer
 
 from pathcheck.cli.bad_input import BadInput
 from pathcheck.cli.explained import as_fields, glyph_of
-from pathcheck.cli.predict import read
+from pathcheck.cli.reading import read
 from pathcheck.cli.spans import spans_of, traffic_of
 from pathcheck.core.cases import WORST_FIRST, TooManyKindsError
 from pathcheck.core.phrase import describe

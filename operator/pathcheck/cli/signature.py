@@ -10,7 +10,8 @@ from pathlib import Path as File
 import typer
 
 from pathcheck.cli.bad_input import BadInput
-from pathcheck.cli.predict import endpoint_of, l4_of, read
+from pathcheck.cli.predict import endpoint_of, l4_of
+from pathcheck.cli.reading import read
 from pathcheck.core.near_misses import l4_of as spoken_l4
 from pathcheck.core.near_misses import numbered, remote_of
 from pathcheck.core.pool import pod_on, pool

@@ -49,7 +49,7 @@ class Answer:
         """What the command ends with."""
         if any(w.worse for w in self.weighed):
             return 1
-        unknown = self.cannot_tell or any(w.after.verdict is Verdict.UNKNOWN for w in self.weighed)
+        unknown = self.cannot_tell or any(w.after is Verdict.UNKNOWN for w in self.weighed)
         return 3 if strict and unknown else 0
 
 
@@ -86,7 +86,7 @@ def answer(asked: Asked) -> Answer:
     before = _firewall("--recording", asked.recording, raw)
     after, cannot_tell = _after(asked, raw, before)
     known = read_nodes(asked.nodes, before)
-    weighed = tuple(weigh(check, known, before, after) for check in manifests.checks)
+    weighed = weigh(manifests.checks, known, before, after)
     problems = dict.fromkeys(str(p) for p in (*before.problems, *after.problems))
     return Answer(weighed, cannot_tell, manifests.others, tuple(problems))
 
@@ -148,8 +148,8 @@ def as_object(answered: Answer) -> dict[str, object]:
             {
                 "name": w.check.name,
                 "severity": w.check.severity,
-                "before": w.before.verdict,
-                "after": w.after.verdict,
+                "before": w.before,
+                "after": w.after,
                 "flips": w.flips,
                 "worse": w.worse,
                 "findings": [_finding(f) for f in w.told],
@@ -177,15 +177,15 @@ def print_text(answered: Answer) -> None:
     for w in answered.weighed:
         if not w.flips:
             continue
-        verdict = w.after.verdict
-        change = "violated, now in more" if w.before.verdict is verdict else f"{w.before.verdict} → {verdict}"
+        verdict = w.after
+        change = "violated, now in more" if w.before is verdict else f"{w.before} → {verdict}"
         glyph = typer.style(verdict.glyph, fg=_COLOURS[verdict], bold=True)
         typer.echo(f"{glyph} {typer.style(w.check.name, bold=True)}  {change}")
         for finding in w.told:
             typer.echo(f"  {finding.sentence}")
     for why in answered.cannot_tell:
         typer.echo(typer.style(f"? cannot tell: {why}", fg="yellow"))
-    stay = Counter(w.after.verdict for w in answered.weighed if not w.flips)
+    stay = Counter(w.after for w in answered.weighed if not w.flips)
     counted = [f"{stay[verdict]} {verdict}" for verdict in Verdict if stay[verdict]]
     flips = sum(w.flips for w in answered.weighed)
     others = f"; {answered.others} resources of other kinds passed over" if answered.others else ""

@@ -8,16 +8,17 @@ Packets between two ends on one machine meet no firewall and are not asked about
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pathcheck.core.alike import Eye, Kind, Look, endpoint_of, scopes_of
-from pathcheck.core.places import Place, Side, place_of, side_of
+from pathcheck.core.halves import Half, Spot, halves
 from pathcheck.core.ports import joined
 from pathcheck.core.predict import METADATA_SERVERS, predict
-from pathcheck.core.walk import matches, walk
+from pathcheck.core.walk import lead
 from pathcheck.model.firewall import Explanation, Firewall
-from pathcheck.model.flows import L4, WITH_PORTS, Address, Endpoint, Flow
+from pathcheck.model.flows import L4, WITH_PORTS, Endpoint, Flow
 from pathcheck.model.proofs import Span
 from pathcheck.model.rules import ALL_PORTS, L4Match, PortRange
 from pathcheck.model.words import Direction, Prediction
@@ -32,18 +33,34 @@ class TooManyKindsError(Exception):
 ICMP, ICMPV6 = 1, 58
 
 
-@dataclass(frozen=True, slots=True)
 class Piecemeal:
-    """One piece of one kind to one of another on some ports, all of which come to the same.
+    """One piece of one kind to one of another on some ports, all of which come to the same: `example` is one flow of it.
 
-    `explanation` is that of `example`, or of another flow of the same protocol that the same rules decide.
+    `halves` are of the ends that are known machines.
     """
 
-    source: Look
-    destination: Look
-    traffic: L4Match
-    explanation: Explanation
-    example: Flow
+    __slots__ = ("_explain", "_explanation", "destination", "example", "halves", "source", "traffic")
+
+    def __init__(
+        self,
+        source: Look,
+        destination: Look,
+        traffic: L4Match,
+        example: Flow,
+        halves: Sequence[Half],
+        explain: Callable[[Flow, Sequence[Half]], Explanation],
+    ) -> None:
+        self.source, self.destination, self.traffic = source, destination, traffic
+        self.example, self.halves = example, halves
+        self._explain = explain
+        self._explanation: Explanation | None = None
+
+    @property
+    def explanation(self) -> Explanation:
+        """That of the example, or of another flow of the same protocol that the same rules decide; worked out when it is asked for."""
+        if self._explanation is None:
+            self._explanation = self._explain(self.example, self.halves)
+        return self._explanation
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +93,18 @@ def cases(
         raise TooManyKindsError(
             f"rules part these ends into {len(senders)} and {len(receivers)} kinds, too many to prove all pairs"
         )
-    memory: dict[object, Explanation] = {}
-    for a in senders:
-        for b in receivers:
+    explain = partial(_explained, memory={}, firewall=firewall)
+    starts = [_ends(kind, Direction.EGRESS, firewall) for kind in senders]
+    ends = [_ends(kind, Direction.INGRESS, firewall) for kind in receivers]
+    for a, there in zip(senders, starts, strict=True):
+        for b, here in zip(receivers, ends, strict=True):
             pairs = _pairs(a, b)
             if not pairs:
                 continue
-            sample = next((s, r) for s in a.samples for r in b.samples if s[0].identity != r[0].identity)
-            ways = list(_ways(*sample, firewall))
+            sample = next((s, r) for s in there for r in here if s[0].identity != r[0].identity)
+            ways = list(_ways(sample[0][1], sample[1][1], firewall))
             for match in traffic:
-                yield Case(a, b, pairs, match, tuple(_pieces(ways, match, memory, firewall)))
+                yield Case(a, b, pairs, match, tuple(_pieces(ways, match, explain)))
 
 
 def _pairs(senders: Kind, receivers: Kind) -> int:
@@ -93,7 +112,16 @@ def _pairs(senders: Kind, receivers: Kind) -> int:
     return len(senders.spans) * len(receivers.spans) - sum(n * there[identity] for identity, n in here.items())
 
 
-End = tuple[Span, Mapping[Look, Address]]
+End = Sequence[tuple[Look, Spot]]
+"""One address of each look."""
+
+
+def _ends(kind: Kind, direction: Direction, firewall: Firewall) -> list[tuple[Span, End]]:
+    """The samples of the kind."""
+    return [
+        (span, [(look, Spot(endpoint_of(span, address), direction, firewall)) for look, address in looks.items()])
+        for span, looks in kind.samples
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,28 +132,27 @@ class _Way:
     destination: Look
     start: Endpoint
     end: Endpoint
-    sides: Sequence[Side]
+    halves: Sequence[Half]
 
 
 def _ways(sender: End, receiver: End, firewall: Firewall) -> Iterator[_Way]:
-    for source, first in sender[1].items():
-        for destination, second in receiver[1].items():
-            if first.version == second.version:
-                start, end = endpoint_of(sender[0], first), endpoint_of(receiver[0], second)
-                yield _Way(source, destination, start, end, _sides(Flow(start, end, L4(0)), firewall))
+    for source, start in sender:
+        for destination, end in receiver:
+            if start.endpoint.address.version == end.endpoint.address.version:
+                between = list(halves(start, end, firewall))
+                yield _Way(source, destination, start.endpoint, end.endpoint, between)
 
 
 def _pieces(
-    ways: Iterable[_Way], match: L4Match, memory: dict[object, Explanation], firewall: Firewall
+    ways: Iterable[_Way], match: L4Match, explain: Callable[[Flow, Sequence[Half]], Explanation]
 ) -> Iterator[Piecemeal]:
     for way in ways:
         protocol = _of_family(match.protocol or 0, way.start.address.version)
-        for ports in _alike_ports(way.sides, protocol, match):
+        for ports in _alike_ports(way.halves, protocol, match):
             # Any of them would do; the first of the longest run is the least odd one to read of.
             port = max(ports, key=lambda p: p.last - p.first).first if ports not in ((), (ALL_PORTS,)) else None
             example = Flow(way.start, way.end, L4(protocol, port))
-            explanation = _explained(example, way.sides, memory, firewall)
-            yield Piecemeal(way.source, way.destination, L4Match(protocol, ports), explanation, example)
+            yield Piecemeal(way.source, way.destination, L4Match(protocol, ports), example, way.halves, explain)
 
 
 def _of_family(protocol: int, version: int) -> int:
@@ -134,29 +161,29 @@ def _of_family(protocol: int, version: int) -> int:
 
 
 def _explained(
-    example: Flow, sides: Sequence[Side], memory: dict[object, Explanation], firewall: Firewall
+    example: Flow, halves: Sequence[Half], memory: dict[object, Explanation], firewall: Firewall
 ) -> Explanation:
     """As predicted. What the same rules decide is explained once: reasons cost ten times as much as the decision."""
-    if len(sides) < 2 or {example.source.address, example.destination.address} & METADATA_SERVERS:
+    if len(halves) < 2 or {example.source.address, example.destination.address} & METADATA_SERVERS:
         return predict(example, firewall)
     decided: list[object] = [example.l4.protocol]
-    for side in sides:
-        found = matches(side.index, side.target, side.near, side.far, side.index.traffic(example.l4))
-        decided.append(walk(side.index, side.direction, found).names)
+    for half in halves:
+        led = lead(half.index, half.direction, half.matches(example.l4))
+        decided.append((id(half.index), led.bits, led.doubt))
     known = memory.get(tuple(decided))
     if known is None:
         known = memory[tuple(decided)] = predict(example, firewall)
     return known
 
 
-def _alike_ports(sides: Sequence[Side], protocol: int, match: L4Match) -> list[tuple[PortRange, ...]]:
+def _alike_ports(halves: Sequence[Half], protocol: int, match: L4Match) -> list[tuple[PortRange, ...]]:
     """The asked ports in groups that no rule parts; one empty group for a protocol without ports."""
     if protocol not in WITH_PORTS:
         return [()]
     # Of each side the rules by port, and those of them that can be about these two addresses.
     sweeps = [
         (s.index.ports(protocol), s.index.in_force & s.target.possible & s.near.possible & s.far.possible)
-        for s in sides
+        for s in halves
     ]
     groups: dict[tuple[int, ...], list[PortRange]] = {}
     for asked in match.ports or (ALL_PORTS,):
@@ -166,12 +193,3 @@ def _alike_ports(sides: Sequence[Side], protocol: int, match: L4Match) -> list[t
             look = tuple(sweep.at(first) & about for sweep, about in sweeps)
             groups.setdefault(look, []).append(PortRange(first, last))
     return [tuple(joined(ports)) for ports in groups.values()]
-
-
-def _sides(flow: Flow, firewall: Firewall) -> list[Side]:
-    """What is asked at each end that is a known machine."""
-    sender, receiver = place_of(flow.source, firewall), place_of(flow.destination, firewall)
-    ends = ((Direction.EGRESS, sender, receiver), (Direction.INGRESS, receiver, sender))
-    return [
-        side_of(direction, flow, here, there, firewall) for direction, here, there in ends if isinstance(here, Place)
-    ]

@@ -15,6 +15,7 @@ from pathcheck.core.datapath import datapath_of
 from pathcheck.core.explain import SOME_BACKENDS, explain
 from pathcheck.core.foresee import Foreseen, foresee, unread
 from pathcheck.core.group import group
+from pathcheck.core.held import relied
 from pathcheck.core.infer import infer
 from pathcheck.core.judge import accept, judge
 from pathcheck.core.mend import MENDED, mend
@@ -75,7 +76,9 @@ def decide_check(snapshot: Snapshot, name: str, spell: Callable[[Fix], str]) -> 
     findings = tuple(replace(f, sentence=f.sentence + infer(f, planned, snapshot)) for f in findings)
     findings = tuple(_with_fix(f, check, planned, snapshot, sources) for f in findings)
     lines = [spell(f.fix) if f.fix is not None else "" for f in findings]
-    status, announcements = conclude(check, planned, judgements, findings, lines, _state(snapshot, check), snapshot.now)
+    status, announcements = conclude(
+        check, planned, judgements, findings, lines, _state(snapshot, check, planned), snapshot.now
+    )
     return CheckDecision(
         name=name,
         status=status,
@@ -101,7 +104,7 @@ def _decide_predicted(
         findings = remedy(foreseen, check.name, planned.bundles, check.expectation, plans, ranges, snapshot.firewall)
     lines = [spell(f.fix) if f.fix is not None else "" for f in findings]
     status, announcements = conclude(
-        check, planned, foreseen.judgements, findings, lines, _state(snapshot, check), snapshot.now
+        check, planned, foreseen.judgements, findings, lines, _state(snapshot, check, planned), snapshot.now
     )
     again = _soon(check, snapshot, unfinished=False)
     return CheckDecision(check.name, status, findings, foreseen.judgements, announcements, look_again_seconds=again)
@@ -110,14 +113,18 @@ def _decide_predicted(
 def _foresee(snapshot: Snapshot, check: PathCheck, planned: Plan) -> Foreseen:
     if isinstance(snapshot.firewall, Unavailable):
         return unread(planned.bundles, _said(snapshot.firewall), snapshot.firewall.pending)
-    read, trouble = snapshot.firewall.last_read, snapshot.firewall_trouble
-    if trouble is not None and read is not None and snapshot.now - read > OLD:
-        why = f"it was last read at {read:%H:%M:%S} UTC, and cannot be read now: {_said(trouble)}"
+    why = _unheard(snapshot, snapshot.firewall)
+    if why:
         return unread(planned.bundles, why, pending=False)
-    hidden = datapath_of(snapshot.datapath, snapshot.nodes, snapshot.firewall).hides_pods
-    if hidden:
-        return unread(planned.bundles, hidden, pending=False)
     return foresee(planned.bundles, check.expectation, snapshot.firewall)
+
+
+def _unheard(snapshot: Snapshot, firewall: Firewall) -> str:
+    """Why the firewall's word alone says nothing of pod ranges; "" where it does."""
+    read, trouble = firewall.last_read, snapshot.firewall_trouble
+    if trouble is not None and read is not None and snapshot.now - read > OLD:
+        return f"it was last read at {read:%H:%M:%S} UTC, and cannot be read now: {_said(trouble)}"
+    return datapath_of(snapshot.datapath, snapshot.nodes, firewall).hides_pods
 
 
 def decide_fleet(snapshot: Snapshot) -> FleetDecision:
@@ -194,14 +201,16 @@ def _soon(check: PathCheck, snapshot: Snapshot, unfinished: bool) -> float | Non
     return None
 
 
-def _state(snapshot: Snapshot, check: PathCheck) -> FirewallState | None:
+def _state(snapshot: Snapshot, check: PathCheck, planned: Plan) -> FirewallState | None:
     firewall = snapshot.firewall
     if isinstance(firewall, Unavailable):
         return None
     read = firewall.first_read.replace(microsecond=0) if firewall.first_read else None
     had = check.status.firewall.last_change if check.status and check.status.firewall else None
     change = last_change(check.name, snapshot.changes, had, snapshot.now)
-    return FirewallState(firewall.source, firewall.revision[:64], read, change)
+    unheard = check.evidence is Evidence.PREDICTED and _unheard(snapshot, firewall)
+    relies_on = None if unheard else relied(planned, check.expectation, firewall)
+    return FirewallState(firewall.source, firewall.revision[:64], read, change, relies_on)
 
 
 def _said(unavailable: Unavailable) -> str:

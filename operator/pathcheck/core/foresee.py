@@ -58,13 +58,12 @@ def foresee(bundles: Sequence[Bundle], expectation: Expectation, firewall: Firew
 def _foresee(bundles: Sequence[Bundle], expectation: Expectation, firewall: Firewall) -> Foreseen:
     judgements: list[Judgement] = []
     causes: dict[tuple[Verdict, Reason, tuple[str, ...]], _Cause] = {}
-    for bundle in bundles:
-        for case in cases(bundle.sources, bundle.destinations, _matches(bundle.traffic), firewall, MOST_KINDS):
-            pieces = sorted(case.pieces, key=lambda p: _rank(p.explanation, expectation)) or [_apart(case)]
-            judgements.append(_judgement(case, pieces[0], expectation))
-            for cause, piece in _unlike(pieces, expectation):
-                known = causes.setdefault(cause, _Cause(piece.explanation))
-                known.add(case, piece)
+    for case in cases_of(bundles, firewall, MOST_KINDS):
+        pieces = sorted(case.pieces, key=lambda p: _rank(p.explanation, expectation)) or [_apart(case)]
+        judgements.append(_judgement(case, pieces[0], expectation))
+        for cause, piece in _unlike(pieces, expectation):
+            known = causes.setdefault(cause, _Cause(piece.explanation))
+            known.add(case, piece)
     findings = [_finding(*key, cause, firewall) for key, cause in causes.items()]
     findings.sort(key=lambda f: (_VERDICTS.index(f.verdict), -f.total, f.reason, f.sentence))
     return Foreseen(tuple(judgements), tuple(findings))
@@ -92,17 +91,16 @@ def samples(bundles: Sequence[Bundle], firewall: Firewall, most: int = 1_000_000
 
     Raises TooManyKindsError for more than `most` pairs of kinds.
     """
-    return (piece.example for _, piece in pieces(bundles, firewall, most))
+    return (piece.example for case in cases_of(bundles, firewall, most) for piece in case.pieces)
 
 
-def pieces(bundles: Sequence[Bundle], firewall: Firewall, most: int = 1_000_000) -> Iterator[tuple[Case, Piecemeal]]:
-    """Every piece of these bundles that comes to the same, with the case it is of.
+def cases_of(bundles: Sequence[Bundle], firewall: Firewall, most: int) -> Iterator[Case]:
+    """Every case of these bundles.
 
     Raises TooManyKindsError for more than `most` pairs of kinds.
     """
     for bundle in bundles:
-        for case in cases(bundle.sources, bundle.destinations, _matches(bundle.traffic), firewall, most):
-            yield from ((case, piece) for piece in case.pieces)
+        yield from cases(bundle.sources, bundle.destinations, _matches(bundle.traffic), firewall, most)
 
 
 @dataclass(slots=True)
@@ -142,7 +140,7 @@ def _rank(explanation: Explanation, expectation: Expectation) -> tuple[int, int]
 def _apart(case: Case) -> Piecemeal:
     """A v4-only node and a v6-only one: nothing can pass, but no rule says so."""
     (flow,) = list(_flows(case.senders.spans, case.receivers.spans, L4(case.asked.protocol or 0)))[:1]
-    return Piecemeal((), (), case.asked, _NO_FAMILY, flow)
+    return Piecemeal((), (), case.asked, flow, (), lambda *_: _NO_FAMILY)
 
 
 def _judgement(case: Case, worst: Piecemeal, expectation: Expectation) -> Judgement:

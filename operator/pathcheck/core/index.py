@@ -171,6 +171,11 @@ class Index:
         """Rules by destination port of this protocol; one without ports has the same everywhere."""
         return self._protocols.get(protocol, self._protocols[None])
 
+    @property
+    def protocols(self) -> list[int]:
+        """The protocols that some rule names, by number."""
+        return sorted(protocol for protocol in self._protocols if protocol is not None)
+
     def local_sweep(self, version: int) -> Sweep:
         """Rules by local address of this family."""
         return self._local[version]

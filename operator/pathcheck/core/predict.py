@@ -48,16 +48,46 @@ def predict(flow: Flow, firewall: Firewall) -> Explanation:
     return known
 
 
-def _predict(flow: Flow, firewall: Firewall) -> Explanation:
+def decided(flow: Flow, firewall: Firewall) -> tuple[Prediction, tuple[str, ...]]:
+    """The prediction and its deciders as `predict` has them, without the reasons: in a tenth of the time."""
+    known = firewall.predicted.get(flow)
+    if known is not None:
+        return known.prediction, known.decided_by
+    sender, receiver = place_of(flow.source, firewall), place_of(flow.destination, firewall)
+    early = unasked(flow, sender, receiver, firewall)
+    if early is not None:
+        return early.prediction, early.decided_by
+    sides = []
+    for direction, local, remote in ((Direction.EGRESS, sender, receiver), (Direction.INGRESS, receiver, sender)):
+        if isinstance(local, Nowhere):
+            sides.append((Prediction.UNDETERMINED, _undetermined(local).decided_by))
+        elif local is not None:
+            side = side_of(direction, flow, local, remote, firewall)
+            answer = walk(side.index, direction, matches(side.index, side.target, side.near, side.far, side.traffic))
+            sides.append((answer.prediction, answer.names))
+    return next((s for worst in _WORST_FIRST for s in sides if s[0] is worst), sides[-1])
+
+
+def unasked(
+    flow: Flow, sender: Place | Nowhere | None, receiver: Place | Nowhere | None, firewall: Firewall
+) -> Explanation | None:
+    """What is decided before any rule is asked; None where rules are."""
     if {flow.source.address, flow.destination.address} & METADATA_SERVERS:
         return _permitted("always-allowed:metadata")
-    sender, receiver = place_of(flow.source, firewall), place_of(flow.destination, firewall)
     if _same_machine(flow, sender, receiver, firewall):
         return _permitted("same-vm", "its packets do not leave the machine")
     if sender is None and receiver is None:
         return _undetermined(Nowhere("instance", "neither end is a machine of these networks"))
     if flow.source.address.version != flow.destination.address.version:
         return _undetermined(Nowhere("addresses", "its addresses are of different families"))
+    return None
+
+
+def _predict(flow: Flow, firewall: Firewall) -> Explanation:
+    sender, receiver = place_of(flow.source, firewall), place_of(flow.destination, firewall)
+    early = unasked(flow, sender, receiver, firewall)
+    if early is not None:
+        return early
     out = _answer(Direction.EGRESS, flow, sender, receiver, firewall)
     if out is not None and out.prediction is Prediction.BLOCKED:
         # Whoever mends this side meets the other one next.

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pathcheck.core.cases import Case, TooManyKindsError
+from pathcheck.core.cases import TooManyKindsError
 from pathcheck.core.datapath import datapath_of
-from pathcheck.core.foresee import MOST_KINDS, pieces
-from pathcheck.core.impact import reliances
-from pathcheck.core.judge import accept
+from pathcheck.core.held import held
 from pathcheck.core.whatif import Known, plan_of
 from pathcheck.model.checks import PathCheck
 from pathcheck.model.datapath import Shown
 from pathcheck.model.firewall import Firewall
-from pathcheck.model.words import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +39,9 @@ def rely(checks: Iterable[PathCheck], known: Known, firewall: Firewall) -> tuple
         if hidden or planned.objections:
             untold[check.name] = hidden or "; ".join(str(o.problem) for o in planned.objections)
         try:
-            # A pair with one protocol is one flow, however many of its ports flip.
-            seen: dict[tuple[str, int], Case] = {}
-            for case, piece in () if hidden else pieces(planned.bundles, firewall, MOST_KINDS):
-                if accept(check.expectation, piece.explanation.prediction)[0] is Verdict.VIOLATED:
-                    continue
-                for reliance in reliances(piece.example, firewall):
-                    id_ = reliance.rule.id
-                    flips = accept(check.expectation, reliance.without)[0] is Verdict.VIOLATED
-                    if flips and id_ in found and (id_, id(case)) not in seen:
-                        seen[id_, id(case)] = case
-                        found[id_][check.name] = found[id_].get(check.name, 0) + case.pairs
+            for id_, flows in () if hidden else held(planned.bundles, check.expectation, firewall).items():
+                if id_ in found:
+                    found[id_][check.name] = flows
         except TooManyKindsError as error:
             untold[check.name] = str(error)
     every = [Hanging(id_, hanging) for id_, hanging in found.items()]

@@ -12,8 +12,8 @@ from pathcheck.core.index import LOWEST_PRIORITY, Bits, Index
 from pathcheck.model.rules import Rule, Stage
 from pathcheck.model.words import Action, Direction, Prediction
 
-_COMES_TO = {Action.ALLOW: Prediction.PERMITTED, Action.DENY: Prediction.BLOCKED, Action.INSPECT: Prediction.INSPECTED}
-_IMPLIED = {
+COMES_TO = {Action.ALLOW: Prediction.PERMITTED, Action.DENY: Prediction.BLOCKED, Action.INSPECT: Prediction.INSPECTED}
+IMPLIED = {
     Direction.INGRESS: (Prediction.BLOCKED, "implied-deny-ingress", "no rule admits it"),
     Direction.EGRESS: (Prediction.PERMITTED, "implied-allow-egress", "no rule denies it"),
 }
@@ -51,63 +51,89 @@ def matches(index: Index, target: Bits, near: Bits, far: Bits, traffic: Bits) ->
     return Matches(whole & traffic.sure, possible, whole & traffic.possible & ~traffic.sure)
 
 
+class Led(NamedTuple):
+    """Where a walk ends, before it is put into words: `prediction`, `bits` and `asked` as in `Answer`, `handed_on` as a bit set.
+
+    With a `doubt` nothing is decided, and it says why; _UNSURE where the rule has that to say.
+    """
+
+    prediction: Prediction
+    bits: int
+    asked: int
+    handed_on: int
+    doubt: str = ""
+
+
+_UNSURE = "it may match"
+TIE = f"it ties with the implied deny at priority {LOWEST_PRIORITY}"
+_SOME_PORTS = "it decides for some of the asked ports only"
+
+
 def walk(index: Index, direction: Direction, found: Matches) -> Answer:
-    """The answer of this side. Rules for some of the asked ports change nothing if all others come to the same."""
-    left, skipped = found.possible, 0
-    some_ports = 0
-    handed_on: list[Rule] = []
-    answer: Answer | None = None
-    while left and answer is None:
+    """The answer of this side, in words."""
+    led = lead(index, direction, found)
+    rules = tuple(rules_in(index, led.bits))
+    if led.doubt:
+        why = _undecided(rules[0], why_unsure(rules[0], index) if led.doubt is _UNSURE else led.doubt)
+    elif rules:
+        verb = {Action.ALLOW: "admits", Action.DENY: "denies"}.get(rules[0].action, "has a proxy inspect")
+        why = f"{rules[0].spoken} {verb} it"
+    else:
+        why = IMPLIED[direction][2]
+    handed_on = tuple(rules_in(index, led.handed_on))
+    return Answer(led.prediction, names_of(index, direction, led), why, rules, led.bits, led.asked, handed_on)
+
+
+def names_of(index: Index, direction: Direction, led: Led) -> tuple[str, ...]:
+    """The deciders, as scripts read them."""
+    names = tuple(rule.id for rule in rules_in(index, led.bits)) or (IMPLIED[direction][1],)
+    return (f"undecided:{names[0]}",) if led.doubt else names
+
+
+def lead(index: Index, direction: Direction, found: Matches) -> Led:
+    """The same without words. Rules for some of the asked ports change nothing if all others come to the same."""
+    left, skipped, handed_on, some_ports = found.possible, 0, 0, 0
+    led: Led | None = None
+    while left and led is None:
         low = left & -left
-        place = low.bit_length() - 1
-        rule = index.rules[place]
         if low & found.some_ports:
             some_ports |= low
             left ^= low
         elif not low & found.sure:
-            return _undecided(rule, low, _why_unsure(rule, index), low - 1 & ~skipped, handed_on)
-        elif rule.action is Action.GOTO_NEXT:
-            handed_on.append(rule)
-            behind = index.run_of[place] & ~(low - 1) & ~low
+            return Led(Prediction.UNDETERMINED, low, low - 1 & ~skipped, handed_on, _UNSURE)
+        elif low & index.doing[Action.GOTO_NEXT]:
+            handed_on |= low
+            behind = index.run_of[low.bit_length() - 1] & ~(low - 1) & ~low
             skipped |= behind
             left &= ~(behind | low)
         else:
-            answer = _decided(index, direction, found, place, low - 1 & ~skipped, handed_on)
-    if answer is None:
-        prediction, name, why = _IMPLIED[direction]
-        answer = Answer(prediction, (name,), why, (), 0, index.everything & ~skipped, tuple(handed_on))
+            led = _decided(index, direction, found, low, low - 1 & ~skipped, handed_on)
+    if led is None:
+        led = Led(IMPLIED[direction][0], 0, index.everything & ~skipped, handed_on)
     while some_ports:
         low = some_ports & -some_ports
         some_ports ^= low
-        rule = index.rules[low.bit_length() - 1]
-        if _comes_to(rule, low, index, direction, found) is not answer.prediction:
-            return _undecided(
-                rule, low, "it decides for some of the asked ports only", answer.asked | answer.bits, handed_on
-            )
-    return answer
+        if _comes_to(low, index, direction, found) is not led.prediction:
+            return Led(Prediction.UNDETERMINED, low, led.asked | led.bits, handed_on, _SOME_PORTS)
+    return led
 
 
-def _comes_to(rule: Rule, low: int, index: Index, direction: Direction, found: Matches) -> Prediction:
+def _comes_to(low: int, index: Index, direction: Direction, found: Matches) -> Prediction:
     """What the ports of this rule come to; for goto_next, what comes behind its policy."""
+    rule = index.rules[low.bit_length() - 1]
     if rule.action is not Action.GOTO_NEXT:
-        return _COMES_TO[rule.action]
-    return walk(index, direction, Matches(found.sure | low, found.possible, found.some_ports & ~low)).prediction
+        return COMES_TO[rule.action]
+    return lead(index, direction, Matches(found.sure | low, found.possible, found.some_ports & ~low)).prediction
 
 
-def _decided(
-    index: Index, direction: Direction, found: Matches, place: int, asked: int, handed_on: list[Rule]
-) -> Answer:
-    rule, bits = index.rules[place], 1 << place
+def _decided(index: Index, direction: Direction, found: Matches, low: int, asked: int, handed_on: int) -> Led:
+    rule = index.rules[low.bit_length() - 1]
     if rule.action is Action.ALLOW and rule.stage is Stage.VPC:
         if rule.priority == LOWEST_PRIORITY and direction is Direction.INGRESS:
-            why = f"it ties with the implied deny at priority {LOWEST_PRIORITY}"
-            return _undecided(rule, bits, why, asked, handed_on)
+            return Led(Prediction.UNDETERMINED, low, asked, handed_on, TIE)
         # Between several allows of one priority there is no order.
-        bits = found.sure & index.tied[rule.priority] & index.doing[Action.ALLOW]
-    verb = {Action.ALLOW: "admits", Action.DENY: "denies"}.get(rule.action, "has a proxy inspect")
-    rules = tuple(rules_in(index, bits))
-    names = tuple(r.id for r in rules)
-    return Answer(_COMES_TO[rule.action], names, f"{rule.spoken} {verb} it", rules, bits, asked, tuple(handed_on))
+        low = found.sure & index.tied[rule.priority] & index.doing[Action.ALLOW]
+    return Led(COMES_TO[rule.action], low, asked, handed_on)
 
 
 def rules_in(index: Index, bits: int) -> list[Rule]:
@@ -129,7 +155,8 @@ def spoken_of(rule: Rule) -> str:
     return f"rule {rule.priority} of {rule.stage.title} {rule.display or rule.policy}"
 
 
-def _why_unsure(rule: Rule, index: Index) -> str:
+def why_unsure(rule: Rule, index: Index) -> str:
+    """Why nobody can tell whether this rule matches where all that is known of it does."""
     return (
         rule.cannot_tell
         or rule.condition
@@ -139,9 +166,7 @@ def _why_unsure(rule: Rule, index: Index) -> str:
     )
 
 
-def _undecided(rule: Rule, bits: int, why: str, asked: int, handed_on: list[Rule]) -> Answer:
+def _undecided(rule: Rule, why: str) -> str:
     if not rule.policy and rule.stage is not Stage.VPC:
-        sentence = f"not all rules and policies are known: {why}"
-    else:
-        sentence = f"{spoken_of(rule)} could decide it, but cannot be judged: {why}"
-    return Answer(Prediction.UNDETERMINED, (f"undecided:{rule.id}",), sentence, (rule,), bits, asked, tuple(handed_on))
+        return f"not all rules and policies are known: {why}"
+    return f"{spoken_of(rule)} could decide it, but cannot be judged: {why}"

@@ -7,14 +7,13 @@ already is still seen to get worse.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from pathcheck.core.cases import TooManyKindsError
+from pathcheck.core.compare import Compared, Comparison
 from pathcheck.core.datapath import datapath_of
-from pathcheck.core.foresee import MOST_KINDS, Foreseen, foresee, samples, unread
-from pathcheck.core.judge import accept
-from pathcheck.core.predict import predict
+from pathcheck.core.foresee import Foreseen, foresee, unread
 from pathcheck.core.route import route_troubles
 from pathcheck.core.spread import spread
 from pathcheck.model.checks import NodeChoice, PathCheck, ServiceChoice
@@ -41,14 +40,6 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
-    """What a check comes to under one firewall, and why, worst first."""
-
-    verdict: Verdict
-    findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Weighed:
     """A check before and after. `told` are the findings of what is no longer as it was; none of a check that stays as it is.
 
@@ -56,33 +47,61 @@ class Weighed:
     """
 
     check: PathCheck
-    before: Outlook
-    after: Outlook
+    before: Verdict
+    after: Verdict
     worse: bool
     told: tuple[Finding, ...]
 
     @property
     def flips(self) -> bool:
         """Whether there is anything to tell."""
-        return self.worse or self.before.verdict is not self.after.verdict
+        return self.worse or self.before is not self.after
 
 
-def weigh(check: PathCheck, known: Known, before: Firewall, after: Firewall) -> Weighed:
-    """One check under both firewalls. Total: what cannot be told is unknown, with the reason among the findings."""
-    planned = plan_of(check, known)
+def weigh(checks: Iterable[PathCheck], known: Known, before: Firewall, after: Firewall) -> tuple[Weighed, ...]:
+    """Each check under both firewalls. Total: what cannot be told is unknown, with the reason among the findings."""
     hidden = datapath_of(Shown(), known.nodes, before).hides_pods
-    then, now = (_outlook(check, planned, firewall, hidden) for firewall in (before, after))
-    causes = set() if hidden else set(flipped(check.expectation, planned.bundles, before, after))
-    stuck = {f.sentence for f in then.findings if f.reason in _OF_ROUTES}
-    told = tuple(f for f in now.findings if f.rule in causes or (f.reason in _OF_ROUTES and f.sentence not in stuck))
-    worse = any(f.verdict is Verdict.VIOLATED for f in told)
-    if then.verdict is not now.verdict and not told:
-        told = now.findings
-    return Weighed(check, then, now, worse or _fell(then, now), told)
+    comparison = Comparison(before, after)
+    return tuple(_weighed(check, plan_of(check, known), before, after, comparison, hidden) for check in checks)
 
 
-def _fell(then: Outlook, now: Outlook) -> bool:
-    return now.verdict is Verdict.VIOLATED and then.verdict is not Verdict.VIOLATED
+def _weighed(
+    check: PathCheck, planned: Plan, before: Firewall, after: Firewall, comparison: Comparison, hidden: str
+) -> Weighed:
+    def foreseen(firewall: Firewall) -> Foreseen:
+        if hidden:
+            return unread(planned.bundles, hidden, pending=False)
+        return foresee(planned.bundles, check.expectation, firewall)
+
+    try:
+        compared = comparison.of(() if hidden else planned.bundles, check.expectation)
+    except TooManyKindsError:
+        compared = None
+    if compared is None or hidden:
+        # Nothing is compared flow by flow.
+        was, becomes = ({j.verdict for j in foreseen(firewall).judgements} for firewall in (before, after))
+        compared = Compared(was, becomes, frozenset())
+    asked = () if hidden or check.expectation is Expectation.ISOLATED else planned.bundles
+    stuck, routed = (_routed(asked, firewall) for firewall in (before, after))
+    objected = [Finding(o.reason, Verdict.UNKNOWN, (), str(o.problem)) for o in planned.objections]
+    then = _worst({*compared.then, *(f.verdict for f in (*stuck, *objected))})
+    now = _worst({*compared.now, *(f.verdict for f in (*routed, *objected))})
+    sentences = {f.sentence for f in stuck}
+    told = [f for f in routed if f.sentence not in sentences]
+    every: list[Finding] = []
+    if compared.causes or then is not now:
+        # Reasons cost more than all the rest: they are worked out only where there is something to tell.
+        findings = foreseen(after).findings
+        told = [*(f for f in findings if f.rule in compared.causes), *told]
+        every = [*findings, *routed, *objected]
+    worse = any(f.verdict is Verdict.VIOLATED for f in told) or (now is Verdict.VIOLATED and then is not now)
+    if then is not now and not told:
+        told = every
+    return Weighed(check, then, now, worse, tuple(sorted(told, key=lambda f: _WORST_FIRST.index(f.verdict))))
+
+
+def _worst(verdicts: Set[Verdict]) -> Verdict:
+    return next((verdict for verdict in _WORST_FIRST if verdict in verdicts), Verdict.UNKNOWN)
 
 
 def plan_of(check: PathCheck, known: Known) -> Plan:
@@ -99,20 +118,6 @@ def plan_of(check: PathCheck, known: Known) -> Plan:
     if missing:
         return Plan(objections=tuple(missing))
     return spread(check, known.nodes, known.services or {}, known.backends or {})
-
-
-def _outlook(check: PathCheck, planned: Plan, firewall: Firewall, hidden: str) -> Outlook:
-    foreseen: Foreseen = (
-        unread(planned.bundles, hidden, pending=False)
-        if hidden
-        else foresee(planned.bundles, check.expectation, firewall)
-    )
-    objected = [Finding(o.reason, Verdict.UNKNOWN, (), str(o.problem)) for o in planned.objections]
-    routed = [] if hidden or check.expectation is Expectation.ISOLATED else _routed(planned.bundles, firewall)
-    verdicts = {j.verdict for j in foreseen.judgements} | {f.verdict for f in (*objected, *routed)}
-    worst = next((verdict for verdict in _WORST_FIRST if verdict in verdicts), Verdict.UNKNOWN)
-    findings = sorted((*foreseen.findings, *routed, *objected), key=lambda f: _WORST_FIRST.index(f.verdict))
-    return Outlook(worst, tuple(findings))
 
 
 _OF_ROUTES = frozenset(
@@ -152,29 +157,6 @@ def _one_to_each(bundle: Bundle) -> Iterator[Flow]:
 
 def _end(span: Span) -> Endpoint:
     return Endpoint(span.ranges[0].network_address, span.name, instance=span.instance)
-
-
-def flipped(expectation: Expectation, bundles: Sequence[Bundle], before: Firewall, after: Firewall) -> Iterator[str]:
-    """The deciders of flows that come to another verdict, afterwards."""
-    for flow in _pieces(bundles, before, after):
-        then, now = predict(flow, before), predict(flow, after)
-        if accept(expectation, then.prediction)[0] is not accept(expectation, now.prediction)[0]:
-            yield ", ".join(now.decided_by)
-
-
-def _pieces(bundles: Sequence[Bundle], before: Firewall, after: Firewall) -> Iterator[Flow]:
-    """One flow for every piece that neither firewall's rules part."""
-    for one, other in ((before, after), (after, before)):
-        rules, policies = set(one.rules), set(one.policies)
-        both = replace(
-            one,
-            rules=(*one.rules, *(r for r in other.rules if r not in rules)),
-            policies=(*one.policies, *(p for p in other.policies if p not in policies)),
-        )
-        try:
-            yield from samples(bundles, both, MOST_KINDS)
-        except TooManyKindsError:
-            return  # the outlook says so
 
 
 def without(firewall: Firewall, ids: frozenset[str]) -> Firewall:

@@ -13,6 +13,7 @@ from pathcheck.model.words import ConditionStatus, Observation, Reason, Verdict
 # What a status shows; the rest is counted. etcd takes objects of up to 1.5 MiB, and people read the first few.
 MAX_FINDINGS = 16
 MAX_WORST = 32
+MAX_RELIED = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +122,25 @@ class LastChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Relied:
+    """A rule, as scripts name it, and how many flows of the check would be violated if it alone were gone."""
+
+    rule: str
+    flows: int
+
+
+@dataclass(frozen=True, slots=True)
 class FirewallState:
-    """Which firewall the findings speak of: where from, which revision, and since when that revision has been read."""
+    """Which firewall the findings speak of: where from, which revision, and since when that revision has been read.
+
+    `relies_on`: the rules on which most of the check's flows hang; None where that is not told.
+    """
 
     source: str
     revision: str
     read_time: datetime | None
     last_change: LastChange | None = None
+    relies_on: tuple[Relied, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

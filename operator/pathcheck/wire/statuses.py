@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import AwareDatetime, Field
 
 from pathcheck.model import checks, findings
-from pathcheck.model.findings import MAX_FINDINGS, MAX_WORST
+from pathcheck.model.findings import MAX_FINDINGS, MAX_RELIED, MAX_WORST
 from pathcheck.model.words import ConditionStatus, Observation, Reason, Verdict
 from pathcheck.wire.schema import API_VERSION, Wire
 
@@ -73,6 +73,13 @@ class LastChangeLine(Wire):
     better: int = Field(default=0, ge=0, description="Flows that are as expected again because of it, by prediction.")
 
 
+class ReliedLine(Wire):
+    """One rule, and what of this check hangs on it."""
+
+    rule: str = Field(max_length=512, description="firewall:NAME or policy:POLICY/PRIORITY.")
+    flows: int = Field(ge=0, description="How many flows would be violated if it alone were gone, by prediction.")
+
+
 class FirewallLine(Wire):
     """Which firewall the findings speak of."""
 
@@ -81,6 +88,12 @@ class FirewallLine(Wire):
     read_time: AwareDatetime | None = Field(default=None, description="When this revision was first read.")
     last_change: LastChangeLine | None = Field(
         default=None, description="The latest change of the firewall that flips this check."
+    )
+    relies_on: list[ReliedLine] | None = Field(
+        default=None,
+        max_length=MAX_RELIED,
+        description="The rules on which most of this check's flows hang; absent where that cannot be told.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
 
 
@@ -135,16 +148,15 @@ def status_of(status: Mapping[str, Any] | None) -> findings.Status | None:
 
 def _firewall_of(read: FirewallLine) -> findings.FirewallState:
     change = read.last_change
-    return findings.FirewallState(
-        read.source,
-        read.revision,
-        read.read_time,
+    last = (
         findings.LastChange(
             change.number, change.noticed.astimezone(UTC), change.who, change.sentence, change.worse, change.better
         )
         if change
-        else None,
+        else None
     )
+    relies_on = None if read.relies_on is None else tuple(findings.Relied(r.rule, r.flows) for r in read.relies_on)
+    return findings.FirewallState(read.source, read.revision, read.read_time, last, relies_on)
 
 
 def status_manifest_of(check: checks.PathCheck, status: findings.Status) -> dict[str, Any]:
@@ -195,25 +207,22 @@ def status_manifest_of(check: checks.PathCheck, status: findings.Status) -> dict
 
 
 def _firewall(state: findings.FirewallState) -> dict[str, Any]:
-    change = state.last_change
-    return (
-        {"source": state.source, "revision": state.revision}
-        | ({"readTime": _time(state.read_time)} if state.read_time else {})
-        | (
-            {
-                "lastChange": {
-                    "number": change.number,
-                    "noticed": _time(change.noticed),
-                    "who": change.who[:1024],
-                    "sentence": change.sentence[:4096],
-                    "worse": change.worse,
-                    "better": change.better,
-                }
-            }
-            if change
-            else {}
-        )
-    )
+    said: dict[str, Any] = {"source": state.source, "revision": state.revision}
+    if state.read_time:
+        said["readTime"] = _time(state.read_time)
+    if state.relies_on is not None:
+        said["reliesOn"] = [{"rule": r.rule[:512], "flows": r.flows} for r in state.relies_on]
+    if state.last_change is not None:
+        change = state.last_change
+        said["lastChange"] = {
+            "number": change.number,
+            "noticed": _time(change.noticed),
+            "who": change.who[:1024],
+            "sentence": change.sentence[:4096],
+            "worse": change.worse,
+            "better": change.better,
+        }
+    return said
 
 
 def _time(moment: datetime) -> str:
