@@ -13,11 +13,11 @@ from pathlib import Path
 from benchmarks import firewalls, naive
 from benchmarks.clock import ROOT, Disagreement, seconds, started
 from benchmarks.figures import Figure
-from pathcheck.core.index import index_of
-from pathcheck.core.places import Place, place_of, side_of
-from pathcheck.core.predict import predict
-from pathcheck.core.tabulate import Table, tabulate
-from pathcheck.core.walk import Answer, matches, walk
+from pathcheck.core.rules.index import index_of
+from pathcheck.core.rules.places import Place, place_of, side_of
+from pathcheck.core.rules.predict import predict
+from pathcheck.core.rules.tabulate import Table, tabulate
+from pathcheck.core.rules.walk import Answer, matches, walk
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.flows import Endpoint, Flow
 from pathcheck.model.words import Direction

@@ -14,10 +14,10 @@ from benchmarks import firewalls
 from benchmarks.clock import Disagreement, seconds, started
 from benchmarks.engine import compiled, fresh
 from benchmarks.figures import Figure
-from pathcheck.core.standing import Standing, standings
-from pathcheck.core.tabulate import PREDICTIONS, Table, tabulate
-from pathcheck.core.tally import Load, tally
-from pathcheck.core.whatif import without
+from pathcheck.core.changes.whatif import without
+from pathcheck.core.reliance.standing import Standing, standings
+from pathcheck.core.reliance.tally import Load, tally
+from pathcheck.core.rules.tabulate import PREDICTIONS, Table, tabulate
 from pathcheck.wire.firewall_rules import firewall_of
 
 _FLOWS = firewalls.MACHINES * firewalls.MACHINES * len(firewalls.TRAFFIC)

@@ -28,7 +28,7 @@ from e2e.packets.frames import UDP, Question
 from e2e.packets.holding import hold
 from e2e.packets.machines import CLOUD, INSTANCES, MACHINES, PROJECT, VOCABULARY, questions
 from e2e.packets.policy_sets import RuleSet, policy_sets
-from pathcheck.core.predict import predict
+from pathcheck.core.rules.predict import predict
 from pathcheck.model.firewall import Explanation, Firewall
 from pathcheck.model.flows import L4, Endpoint, Flow
 from pathcheck.model.words import Action, Direction, Prediction

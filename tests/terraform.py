@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pathcheck.core.predict import predict
+from pathcheck.core.rules.predict import predict
 from pathcheck.model.firewall import Explanation
 from pathcheck.wire.firewall_rules import firewall_of
 from pathcheck.wire.terraform_plan import changed

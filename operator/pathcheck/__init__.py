@@ -3,9 +3,9 @@
 The map. Imports go down only; `lint-imports` holds it to that.
 
     shell   DEEDS         the operator: watches, queue, reconcile, the cluster, the firewall reader
-    cli     the program   `pathcheck run` starts the shell; `pathcheck predict` asks a recording
+    cli     the program   `pathcheck run` starts the shell; predict, prove, plan, impact, diff, … ask a recording; history the cluster
     ──────────────────────────────────────────────────────────────────────────────────────────
-    core    VERBS         pure: plan · assign · observe · predict · judge · group · conclude · propose · decide
+    core    VERBS         pure: decide puts them in order; rooms: rules · ways · checks · proofs · fixes · signatures · changes · reliance
     wire    TRANSLATIONS  Kubernetes' and Google's dicts ↔ model
     ──────────────────────────────────────────────────────────────────────────────────────────
     model   NOUNS         frozen, standard library only

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from benchmarks import firewalls, naive
-from pathcheck.core.predict import predict
-from pathcheck.core.tabulate import tabulate
+from pathcheck.core.rules.predict import predict
+from pathcheck.core.rules.tabulate import tabulate
 from pathcheck.model.flows import Flow
 from pathcheck.model.words import Direction, Prediction
 from pathcheck.wire.firewall_rules import firewall_of

@@ -11,8 +11,8 @@ from typing import Any
 from typer.testing import CliRunner
 
 from pathcheck.cli.main import app
-from pathcheck.core.differ import differ
-from pathcheck.core.recount import summary, who
+from pathcheck.core.changes.differ import differ
+from pathcheck.core.checks.recount import summary, who
 from pathcheck.model.drift import Affected, Attribution, Entry, FirewallChange
 from pathcheck.wire.firewall_changes import manifest_of
 from pathcheck.wire.firewall_rules import firewall_of

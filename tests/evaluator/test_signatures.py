@@ -13,8 +13,8 @@ from itertools import product
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pathcheck.core.predict import predict
-from pathcheck.core.signature import sign
+from pathcheck.core.rules.predict import predict
+from pathcheck.core.signatures.signature import sign
 from pathcheck.model.firewall import Explanation, Firewall
 from pathcheck.model.flows import L4, Endpoint, Flow
 from pathcheck.model.rules import Rule

@@ -8,8 +8,8 @@ from itertools import permutations
 from e2e.lab.cluster import node_object
 from e2e.lab.seed import recording
 from e2e.lab.topology import topology
-from pathcheck.core.datapath import datapath_of
-from pathcheck.core.route import route_troubles
+from pathcheck.core.ways.datapath import datapath_of
+from pathcheck.core.ways.route import route_troubles
 from pathcheck.model.datapath import Kind, Shown
 from pathcheck.model.flows import L4, Endpoint, Flow
 from pathcheck.model.words import Vantage

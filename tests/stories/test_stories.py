@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pathcheck.core.attribute import attribute
+from pathcheck.core.changes.attribute import attribute
 from pathcheck.core.decide import decide_check, decide_fleet
 from pathcheck.core.drift import drift
 from pathcheck.model.datapath import Shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pathcheck.core.recount import summary, who
+from pathcheck.core.checks.recount import summary, who
 from pathcheck.model.drift import MAX_EDITS, Affected, Attribution, Deed, Difference, Edit, Entry, FirewallChange
 from pathcheck.model.firewall import Problem
 from pathcheck.wire.firewall_changes import firewall_change_of, manifest_of

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pathcheck.core.predict import predict
+from pathcheck.core.rules.predict import predict
 from pathcheck.model.firewall import Problem
 from pathcheck.model.rules import ALL_PORTS, L4Match, Policy, PortRange, Rule, Stage
 from pathcheck.model.words import Action, Direction, Prediction

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pathcheck.core.predict import predict
+from pathcheck.core.rules.predict import predict
 from pathcheck.model.machines import Instance, Interface
 from pathcheck.model.rules import L4Match, PortRange, Rule
 from pathcheck.model.words import Action, Direction, Prediction

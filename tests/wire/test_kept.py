@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pathcheck.core.differ import differ
+from pathcheck.core.changes.differ import differ
 from pathcheck.model.drift import Difference
 from pathcheck.wire.firewall_rules import firewall_of
 from pathcheck.wire.kept import LARGEST, Kept, comparable, kept_of, pack, secret_of, unpack

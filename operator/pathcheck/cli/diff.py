@@ -9,8 +9,8 @@ import typer
 
 from pathcheck.cli.bad_input import BadInput
 from pathcheck.cli.manifests import read_json
-from pathcheck.core.differ import differ
-from pathcheck.core.recount import lines
+from pathcheck.core.changes.differ import differ
+from pathcheck.core.checks.recount import lines
 from pathcheck.model.drift import Deed, Difference
 from pathcheck.model.firewall import Firewall
 from pathcheck.wire.compute import NotARecording

@@ -20,9 +20,9 @@ from pathcheck.cli.bad_input import BadInput
 from pathcheck.cli.explained import as_fields, glyph_of, trace_fields, trace_lines
 from pathcheck.cli.predict import protocol_of
 from pathcheck.cli.reading import read
-from pathcheck.core.predict import predict
-from pathcheck.core.route import with_routes
-from pathcheck.core.trace import trace
+from pathcheck.core.rules.predict import predict
+from pathcheck.core.rules.trace import trace
+from pathcheck.core.ways.route import with_routes
 from pathcheck.model.firewall import Explanation, Firewall, Step
 from pathcheck.model.flows import L4, WITH_PORTS, Endpoint, Flow
 from pathcheck.model.words import Prediction

@@ -12,7 +12,7 @@ import typer
 
 from pathcheck.cli.bad_input import BadInput
 from pathcheck.cli.manifests import read_json
-from pathcheck.core.recount import lines, who
+from pathcheck.core.checks.recount import lines, who
 from pathcheck.model.drift import Affected, Deed, Entry, FirewallChange
 from pathcheck.model.firewall import Problem
 from pathcheck.wire.firewall_changes import KIND, firewall_change_of

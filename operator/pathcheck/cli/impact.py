@@ -11,9 +11,9 @@ import typer
 
 from pathcheck.cli.manifests import read_checks, read_nodes
 from pathcheck.cli.reading import read
-from pathcheck.core.between import Between, between
-from pathcheck.core.rely import Hanging, rely
-from pathcheck.core.standing import Stand, Standing, standings
+from pathcheck.core.reliance.between import Between, between
+from pathcheck.core.reliance.rely import Hanging, rely
+from pathcheck.core.reliance.standing import Stand, Standing, standings
 
 # For people: --output json has all of it.
 _MOST_LINES = 24

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from pathcheck.cli.bad_input import BadInput
-from pathcheck.core.whatif import Known
+from pathcheck.core.changes.whatif import Known
 from pathcheck.model.checks import PathCheck
 from pathcheck.model.cluster import Backend, Node, Service
 from pathcheck.model.firewall import Firewall

@@ -14,11 +14,11 @@ from pathcheck.cli.bad_input import BadInput
 from pathcheck.cli.explained import as_fields, glyph_of, trace_fields, trace_lines
 from pathcheck.cli.fixes import Way, fix_fields, fix_text
 from pathcheck.cli.reading import read
-from pathcheck.core.phrase import describe, range_of
-from pathcheck.core.predict import predict
-from pathcheck.core.propose import Wishes, propose
-from pathcheck.core.route import with_routes
-from pathcheck.core.trace import trace
+from pathcheck.core.fixes.propose import Wishes, propose
+from pathcheck.core.rules.phrase import describe, range_of
+from pathcheck.core.rules.predict import predict
+from pathcheck.core.rules.trace import trace
+from pathcheck.core.ways.route import with_routes
 from pathcheck.model.firewall import Explanation, Firewall, NearMiss, Step
 from pathcheck.model.fixes import Proposal
 from pathcheck.model.flows import L4, PROTOCOL_NUMBERS, WITH_PORTS, Address, Endpoint, Flow

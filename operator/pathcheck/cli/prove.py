@@ -13,10 +13,10 @@ from pathcheck.cli.bad_input import BadInput
 from pathcheck.cli.explained import as_fields, glyph_of
 from pathcheck.cli.reading import read
 from pathcheck.cli.spans import spans_of, traffic_of
-from pathcheck.core.cases import WORST_FIRST, TooManyKindsError
-from pathcheck.core.phrase import describe
-from pathcheck.core.ports import spoken
-from pathcheck.core.prove import prove
+from pathcheck.core.proofs.cases import WORST_FIRST, TooManyKindsError
+from pathcheck.core.proofs.prove import prove
+from pathcheck.core.rules.phrase import describe
+from pathcheck.core.rules.ports import spoken
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.flows import Range
 from pathcheck.model.proofs import Part, Proof

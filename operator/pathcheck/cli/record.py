@@ -17,7 +17,7 @@ import typer
 
 from pathcheck.cli.bad_input import BadInput
 from pathcheck.cli.manifests import cluster_in, read_json
-from pathcheck.core.scope import scope_of
+from pathcheck.core.ways.scope import scope_of
 from pathcheck.model.firewall import Firewall
 from pathcheck.wire.compute import NotARecording
 from pathcheck.wire.firewall_rules import firewall_of

@@ -12,12 +12,12 @@ import typer
 from pathcheck.cli.bad_input import BadInput
 from pathcheck.cli.predict import endpoint_of, l4_of
 from pathcheck.cli.reading import read
-from pathcheck.core.near_misses import l4_of as spoken_l4
-from pathcheck.core.near_misses import numbered, remote_of
-from pathcheck.core.pool import pod_on, pool
-from pathcheck.core.pronounce import Path, between, pronounce, spoken_rules
-from pathcheck.core.signature import sign
-from pathcheck.core.suspects import scopes
+from pathcheck.core.rules.near_misses import l4_of as spoken_l4
+from pathcheck.core.rules.near_misses import numbered, remote_of
+from pathcheck.core.signatures.pool import pod_on, pool
+from pathcheck.core.signatures.pronounce import Path, between, pronounce, spoken_rules
+from pathcheck.core.signatures.signature import sign
+from pathcheck.core.signatures.suspects import scopes
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.flows import L4, WITH_PORTS, Endpoint
 from pathcheck.model.rules import Rule

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_network, summarize_address_ra
 
 from pathcheck.cli.bad_input import BadInput
 from pathcheck.cli.predict import protocol_of
-from pathcheck.core.ports import SIX_PROTOCOLS
+from pathcheck.core.rules.ports import SIX_PROTOCOLS
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.flows import WITH_PORTS, Range
 from pathcheck.model.machines import Instance

@@ -12,7 +12,7 @@ import typer
 
 from pathcheck.cli.bad_input import BadInput
 from pathcheck.cli.manifests import read_checks, read_json, read_nodes
-from pathcheck.core.whatif import Weighed, weigh, without
+from pathcheck.core.changes.whatif import Weighed, weigh, without
 from pathcheck.model.findings import Finding
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.words import Verdict

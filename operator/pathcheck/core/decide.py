@@ -7,22 +7,22 @@ from dataclasses import replace
 from datetime import timedelta
 from ipaddress import collapse_addresses
 
-from pathcheck.core.align import Aligned, align
-from pathcheck.core.assign import assign
-from pathcheck.core.carry import on_the_wire, senders
-from pathcheck.core.conclude import conclude
-from pathcheck.core.datapath import datapath_of
-from pathcheck.core.explain import SOME_BACKENDS, explain
-from pathcheck.core.foresee import Foreseen, foresee, unread
-from pathcheck.core.group import group
-from pathcheck.core.held import relied
-from pathcheck.core.infer import infer
-from pathcheck.core.judge import accept, judge
-from pathcheck.core.mend import MENDED, mend
-from pathcheck.core.observe import PATIENCE, observe
-from pathcheck.core.plan import plan
-from pathcheck.core.recount import last_change, waits
-from pathcheck.core.remedy import remedy
+from pathcheck.core.checks.align import Aligned, align
+from pathcheck.core.checks.assign import assign
+from pathcheck.core.checks.conclude import conclude
+from pathcheck.core.checks.group import group
+from pathcheck.core.checks.judge import accept, judge
+from pathcheck.core.checks.observe import PATIENCE, observe
+from pathcheck.core.checks.plan import plan
+from pathcheck.core.checks.recount import last_change, waits
+from pathcheck.core.fixes.mend import MENDED, mend
+from pathcheck.core.fixes.remedy import remedy
+from pathcheck.core.proofs.foresee import Foreseen, foresee, unread
+from pathcheck.core.reliance.held import relied
+from pathcheck.core.signatures.infer import infer
+from pathcheck.core.ways.carry import on_the_wire, senders
+from pathcheck.core.ways.datapath import datapath_of
+from pathcheck.core.ways.explain import SOME_BACKENDS, explain
 from pathcheck.model.checks import PathCheck
 from pathcheck.model.findings import Finding, FirewallState, Judgement, Seen
 from pathcheck.model.firewall import Explanation, Firewall

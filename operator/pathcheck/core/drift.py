@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pathcheck.core.affect import affect
+from pathcheck.core.changes.affect import affect
+from pathcheck.core.changes.differ import differ
 from pathcheck.core.decide import on_the_wire_of
-from pathcheck.core.differ import differ
 from pathcheck.model.drift import MAX_CHECKS, FirewallChange
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.situation import Snapshot

@@ -106,7 +106,7 @@ class Manner(StrEnum):
 class Reason(StrEnum):
     """Why a condition or a finding says what it says. Stable: users alert on these, so a reason never changes its meaning."""
 
-    # findings of the judging table (core/judge.py)
+    # findings of the judging table (core/checks/judge.py)
     BLOCKED_BY_FIREWALL = "BlockedByFirewall"
     PERMITTED_BY_FIREWALL = "PermittedByFirewall"
     FIREWALL_BYPASSED = "FirewallBypassed"
@@ -114,7 +114,7 @@ class Reason(StrEnum):
     REJECTED_ON_PATH = "RejectedOnPath"
     SILENT_BEYOND_FIREWALL = "SilentBeyondFirewall"
     SILENT_FOR_UNKNOWN_REASON = "SilentForUnknownReason"
-    # what a silent flow is put down to instead where the way itself is broken (core/route.py)
+    # what a silent flow is put down to instead where the way itself is broken (core/ways/route.py)
     NO_ROUTE_TO_POD_RANGE = "NoRouteToPodRange"
     ROUTE_BLACKHOLED = "RouteBlackholed"
     ROUTE_SHADOWED = "RouteShadowed"

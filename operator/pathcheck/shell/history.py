@@ -16,9 +16,9 @@ from typing import Any, Protocol
 
 import structlog
 
-from pathcheck.core.attribute import EARLIER, attribute, window
+from pathcheck.core.changes.attribute import EARLIER, attribute, window
+from pathcheck.core.checks.recount import sentence, summary, who
 from pathcheck.core.drift import drift
-from pathcheck.core.recount import sentence, summary, who
 from pathcheck.model.drift import MAX_CHANGES, Attribution, Entry, FirewallChange
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.situation import Snapshot

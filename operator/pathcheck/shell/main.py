@@ -17,7 +17,7 @@ import structlog
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException
 
-from pathcheck.core.scope import scope_of
+from pathcheck.core.ways.scope import scope_of
 from pathcheck.model.firewall import Firewall
 from pathcheck.shell import logs, web
 from pathcheck.shell.cluster import Cluster, configuration

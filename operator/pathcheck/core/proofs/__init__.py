@@ -1,0 +1,1 @@
+"""What holds of all addresses and ports at once?"""

@@ -1,0 +1,1 @@
+"""What hangs on which rule, and which rules could go?"""

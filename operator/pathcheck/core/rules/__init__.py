@@ -1,0 +1,1 @@
+"""Which rule decides a packet? Rules as bits, places, walks, and tables of millions of flows."""

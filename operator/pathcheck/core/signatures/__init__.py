@@ -1,0 +1,1 @@
+"""Which rules does a pattern of open and silent ports speak of?"""

@@ -1,0 +1,1 @@
+"""What does a packet look like where the firewall sees it, and does the cloud know the way?"""
