@@ -160,6 +160,18 @@ def test_a_rule_that_cannot_be_judged_any_more_is_no_allow() -> None:
     assert all("now undetermined" in line for line in (*difference.closes, *difference.opens))
 
 
+def test_what_is_closed_is_not_said_of_machines_that_only_one_of_the_two_has() -> None:
+    """Two recordings of different projects, say: the edits are told, and why there is no more."""
+    after = recording(WEB)
+    after["instances"] = [machine("other", "10.142.15.9")]
+    difference = told(recording(POD_RANGE, WEB), after)
+    assert (len(difference.edits), difference.closes, difference.untold) == (
+        1,
+        (),
+        "the two have no machine in common",
+    )
+
+
 _RANGES = ("10.24.0.0/14", "10.24.9.0/24", "10.142.15.206/32", "0.0.0.0/0")
 
 

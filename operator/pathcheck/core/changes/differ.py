@@ -41,6 +41,8 @@ def differ(before: Firewall, after: Firewall) -> Difference:
     changed = [rule for _, rules in changes for r in rules if r.in_force for rule in _spread(r, networks)]
     edits = tuple(edit for edit, _ in changes)
     ground = _ground(before, after)
+    if changed and not ground.instances:
+        return Difference(edits, untold="the two have no machine in common")
     if len(changed) * len(ground.instances) > _MOST_WORK:
         return Difference(
             edits, untold=f"{len(changed)} rules among {len(ground.instances)} machines are too many to tell"
