@@ -7,14 +7,10 @@ from pathlib import Path
 
 import typer
 
-from pathcheck.cli.bad_input import BadInput
-from pathcheck.cli.manifests import read_json
+from pathcheck.cli.reading import firewall_in, read_json
 from pathcheck.core.changes.differ import differ
 from pathcheck.core.checks.recount import lines
 from pathcheck.model.drift import Deed, Difference
-from pathcheck.model.firewall import Firewall
-from pathcheck.wire.compute import NotARecording
-from pathcheck.wire.firewall_rules import firewall_of
 from pathcheck.wire.kept import comparable
 
 _SIGNS = {Deed.CREATED: "+", Deed.DELETED: "-", Deed.CHANGED: "~"}
@@ -28,9 +24,9 @@ def tell(before: Path, after: Path, as_json: bool) -> int:
     """
     raw = {name: read_json(name, path) for name, path in (("BEFORE", before), ("AFTER", after))}
     for name, path in (("BEFORE", before), ("AFTER", after)):
-        _firewall(name, path, raw[name])  # each must stand for itself before they are made comparable
+        firewall_in(name, path, raw[name])  # each must stand for itself before they are made comparable
     old, new = comparable(raw["BEFORE"], raw["AFTER"])
-    one, other = _firewall("BEFORE", before, old), _firewall("AFTER", after, new)
+    one, other = firewall_in("BEFORE", before, old), firewall_in("AFTER", after, new)
     difference = differ(one, other)
     problems = list(dict.fromkeys(str(p) for p in (*one.problems, *other.problems)))
     if as_json:
@@ -38,13 +34,6 @@ def tell(before: Path, after: Path, as_json: bool) -> int:
     else:
         _print(difference, problems)
     return 1 if difference.edits else 0
-
-
-def _firewall(name: str, path: Path, raw: dict[str, object]) -> Firewall:
-    try:
-        return firewall_of(raw)
-    except NotARecording as error:
-        raise BadInput(f"{name}: {path}: {error}") from error
 
 
 def as_object(difference: Difference) -> dict[str, object]:

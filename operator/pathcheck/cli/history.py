@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from pathcheck.cli.bad_input import BadInput
-from pathcheck.cli.manifests import read_json
+from pathcheck.cli.reading import read_json
 from pathcheck.core.checks.recount import lines, who
 from pathcheck.model.drift import Affected, Deed, Entry, FirewallChange
 from pathcheck.model.firewall import Problem

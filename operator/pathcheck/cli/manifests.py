@@ -6,8 +6,6 @@ file, the resource and the field.
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 import yaml
 
 from pathcheck.cli.bad_input import BadInput
+from pathcheck.cli.reading import read_json
 from pathcheck.core.changes.whatif import Known
 from pathcheck.model.checks import PathCheck
 from pathcheck.model.cluster import Backend, Node, Service
@@ -39,22 +38,6 @@ class Manifests:
 
     checks: tuple[PathCheck, ...]
     others: int
-
-
-def read_json(option: str, path: Path, kinds: tuple[type, ...] = (dict,)) -> Any:
-    """The JSON in this file, or in standard input for `-`.
-
-    Raises BadInput.
-    """
-    try:
-        found = json.loads(sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes())
-    except OSError as error:
-        raise BadInput(f"{option}: {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{option}: {path} is not JSON: {error}") from None
-    if not isinstance(found, kinds):
-        raise BadInput(f"{option}: {path} is not a JSON object{' or list' if list in kinds else ''}")
-    return found
 
 
 def read_checks(paths: Sequence[Path]) -> Manifests:

@@ -16,7 +16,8 @@ from typing import Any
 import typer
 
 from pathcheck.cli.bad_input import BadInput
-from pathcheck.cli.manifests import cluster_in, read_json
+from pathcheck.cli.manifests import cluster_in
+from pathcheck.cli.reading import read_json
 from pathcheck.core.ways.scope import scope_of
 from pathcheck.model.firewall import Firewall
 from pathcheck.wire.compute import NotARecording

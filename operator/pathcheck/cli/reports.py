@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pathcheck.cli.bad_input import BadInput
-from pathcheck.cli.manifests import read_json
 from pathcheck.cli.predict import owner_of
+from pathcheck.cli.reading import read_json
 from pathcheck.model.cluster import Node, ProbePod
 from pathcheck.model.firewall import Firewall, Problem
 from pathcheck.model.flows import Address

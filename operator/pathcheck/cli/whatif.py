@@ -11,13 +11,13 @@ from pathlib import Path
 import typer
 
 from pathcheck.cli.bad_input import BadInput
-from pathcheck.cli.manifests import read_checks, read_json, read_nodes
+from pathcheck.cli.manifests import read_checks, read_nodes
+from pathcheck.cli.reading import firewall_in, read_json
 from pathcheck.core.changes.whatif import Weighed, weigh, without
 from pathcheck.model.findings import Finding
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.words import Verdict
-from pathcheck.wire.compute import NotARecording, network_owner
-from pathcheck.wire.firewall_rules import firewall_of
+from pathcheck.wire.compute import network_owner
 from pathcheck.wire.terraform_plan import NotAPlan, changed
 
 _COLOURS = {Verdict.UPHELD: "green", Verdict.VIOLATED: "red", Verdict.UNKNOWN: "yellow"}
@@ -83,7 +83,7 @@ def answer(asked: Asked) -> Answer:
         raise BadInput(f"{said}; given: {', '.join(given) or 'none'}")
     manifests = read_checks(asked.manifests)
     raw = read_json("--recording", asked.recording)
-    before = _firewall("--recording", asked.recording, raw)
+    before = firewall_in("--recording", asked.recording, raw)
     after, cannot_tell = _after(asked, raw, before)
     known = read_nodes(asked.nodes, before)
     weighed = weigh(manifests.checks, known, before, after)
@@ -98,9 +98,9 @@ def _after(asked: Asked, raw: Mapping[str, object], before: Firewall) -> tuple[F
             applied, cannot_tell = changed(raw, read_json("--terraform", asked.terraform))
         except NotAPlan as error:
             raise BadInput(f"--terraform: {asked.terraform}: {error}") from error
-        return _firewall("--terraform", asked.terraform, applied), cannot_tell
+        return firewall_in("--terraform", asked.terraform, applied), cannot_tell
     if asked.changed is not None:
-        return _firewall("--changed", asked.changed, read_json("--changed", asked.changed)), ()
+        return firewall_in("--changed", asked.changed, read_json("--changed", asked.changed)), ()
     rest = without(before, frozenset(_named(text, before) for text in asked.deleted))
     return (rest if asked.added is None else _with_added(asked.added, raw, rest)), ()
 
@@ -112,7 +112,7 @@ def _with_added(path: Path, raw: Mapping[str, object], rest: Firewall) -> Firewa
     unread = raw.get("unavailable")
     if isinstance(unread, dict):
         alone["unavailable"] = {key: why for key, why in unread.items() if key != "firewalls"}
-    new = _firewall("--add", path, alone)
+    new = firewall_in("--add", path, alone)
     taken = sorted(_names(new) & _names(rest))
     if taken:
         raise BadInput(f"--add: {path}: there is a rule {taken[0][1]} already; --delete it as well to replace it")
@@ -132,13 +132,6 @@ def _named(text: str, firewall: Firewall) -> str:
             return id_
     known = sorted(r.id for r in (*firewall.rules, *(r for p in firewall.policies for r in p.rules)) if ":" in r.id)
     raise BadInput(f"--delete: the recording has no rule {text!r}; it has {', '.join(known[:5]) or 'none'}")
-
-
-def _firewall(option: str, path: Path, raw: Mapping[str, object]) -> Firewall:
-    try:
-        return firewall_of(raw)
-    except NotARecording as error:
-        raise BadInput(f"{option}: {path}: {error}") from error
 
 
 def as_object(answered: Answer) -> dict[str, object]:
