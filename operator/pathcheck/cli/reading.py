@@ -1,4 +1,4 @@
-"""How every command reads the JSON in a file, a recording above all, and how it refuses. Apart, so that no command waits for what another needs."""
+"""How every command reads the JSON in a file, a recording above all, and how it refuses. Apart: none waits for what another needs."""
 
 from __future__ import annotations
 
