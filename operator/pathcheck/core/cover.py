@@ -31,7 +31,7 @@ class TooManyPiecesError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """What becomes of one rule's packets in one place. Rules are named as in `decided_by`, no more of them than it takes.
+    """What becomes of one rule's packets in one place. Rules are named as in `decided_by`: enough of them, not all.
 
     `missed`: some would be predicted otherwise without it. `doubts` are rules that cannot be judged, because of which that cannot be
     told. `ahead` decide some before it is asked, none: it matches none of those; `instead` would decide those that get as far as this
