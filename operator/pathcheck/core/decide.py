@@ -17,7 +17,7 @@ from pathcheck.core.checks.plan import plan
 from pathcheck.core.checks.recount import last_change, waits
 from pathcheck.core.fixes.mend import MENDED, mend
 from pathcheck.core.fixes.remedy import remedy
-from pathcheck.core.proofs.foresee import Foreseen, foresee, unread
+from pathcheck.core.proofs.foresee import foresee, unread
 from pathcheck.core.reliance.held import relied
 from pathcheck.core.signatures.infer import infer
 from pathcheck.core.ways.carry import on_the_wire, senders
@@ -77,7 +77,7 @@ def decide_check(snapshot: Snapshot, name: str, spell: Callable[[Fix], str]) -> 
     findings = tuple(_with_fix(f, check, planned, snapshot, sources) for f in findings)
     lines = [spell(f.fix) if f.fix is not None else "" for f in findings]
     status, announcements = conclude(
-        check, planned, judgements, findings, lines, _state(snapshot, check, planned), snapshot.now
+        check, planned, judgements, findings, lines, _state(snapshot, check, planned, ""), snapshot.now
     )
     return CheckDecision(
         name=name,
@@ -96,7 +96,12 @@ def _decide_predicted(
     snapshot: Snapshot, check: PathCheck, planned: Plan, spell: Callable[[Fix], str]
 ) -> CheckDecision:
     """The same for a check that takes the firewall's word: nothing is observed, and so nothing has to be aligned."""
-    foreseen = _foresee(snapshot, check, planned)
+    why, pending = _unheard(snapshot)
+    if why:
+        foreseen = unread(planned.bundles, why, pending)
+    else:
+        assert isinstance(snapshot.firewall, Firewall)
+        foreseen = foresee(planned.bundles, check.expectation, snapshot.firewall)
     findings = foreseen.findings
     if isinstance(snapshot.firewall, Firewall):
         plans = [(other.expectation, on_the_wire_of(snapshot, other)) for other in snapshot.checks.values()]
@@ -104,27 +109,21 @@ def _decide_predicted(
         findings = remedy(foreseen, check.name, planned.bundles, check.expectation, plans, ranges, snapshot.firewall)
     lines = [spell(f.fix) if f.fix is not None else "" for f in findings]
     status, announcements = conclude(
-        check, planned, foreseen.judgements, findings, lines, _state(snapshot, check, planned), snapshot.now
+        check, planned, foreseen.judgements, findings, lines, _state(snapshot, check, planned, why), snapshot.now
     )
     again = _soon(check, snapshot, unfinished=False)
     return CheckDecision(check.name, status, findings, foreseen.judgements, announcements, look_again_seconds=again)
 
 
-def _foresee(snapshot: Snapshot, check: PathCheck, planned: Plan) -> Foreseen:
-    if isinstance(snapshot.firewall, Unavailable):
-        return unread(planned.bundles, _said(snapshot.firewall), snapshot.firewall.pending)
-    why = _unheard(snapshot, snapshot.firewall)
-    if why:
-        return unread(planned.bundles, why, pending=False)
-    return foresee(planned.bundles, check.expectation, snapshot.firewall)
-
-
-def _unheard(snapshot: Snapshot, firewall: Firewall) -> str:
-    """Why the firewall's word alone says nothing of pod ranges; "" where it does."""
-    read, trouble = firewall.last_read, snapshot.firewall_trouble
+def _unheard(snapshot: Snapshot) -> tuple[str, bool]:
+    """Why the firewall's word alone says nothing of pod ranges, and whether it will in a moment; "" where it does."""
+    firewall, trouble = snapshot.firewall, snapshot.firewall_trouble
+    if isinstance(firewall, Unavailable):
+        return _said(firewall), firewall.pending
+    read = firewall.last_read
     if trouble is not None and read is not None and snapshot.now - read > OLD:
-        return f"it was last read at {read:%H:%M:%S} UTC, and cannot be read now: {_said(trouble)}"
-    return datapath_of(snapshot.datapath, snapshot.nodes, firewall).hides_pods
+        return f"it was last read at {read:%H:%M:%S} UTC, and cannot be read now: {_said(trouble)}", False
+    return datapath_of(snapshot.datapath, snapshot.nodes, firewall).hides_pods, False
 
 
 def decide_fleet(snapshot: Snapshot) -> FleetDecision:
@@ -201,14 +200,14 @@ def _soon(check: PathCheck, snapshot: Snapshot, unfinished: bool) -> float | Non
     return None
 
 
-def _state(snapshot: Snapshot, check: PathCheck, planned: Plan) -> FirewallState | None:
+def _state(snapshot: Snapshot, check: PathCheck, planned: Plan, unheard: str) -> FirewallState | None:
+    """`unheard` says why nobody knows on which rules the check's flows hang."""
     firewall = snapshot.firewall
     if isinstance(firewall, Unavailable):
         return None
     read = firewall.first_read.replace(microsecond=0) if firewall.first_read else None
     had = check.status.firewall.last_change if check.status and check.status.firewall else None
     change = last_change(check.name, snapshot.changes, had, snapshot.now)
-    unheard = check.evidence is Evidence.PREDICTED and _unheard(snapshot, firewall)
     relies_on = None if unheard else relied(planned, check.expectation, firewall)
     return FirewallState(firewall.source, firewall.revision[:64], read, change, relies_on)
 

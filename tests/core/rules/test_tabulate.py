@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pathcheck.core.rules.predict import predict
+from pathcheck.core.rules.predict import decided, predict
 from pathcheck.core.rules.tabulate import PREDICTIONS, tabulate
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.flows import Endpoint, Flow
@@ -97,6 +97,16 @@ def test_every_cell_is_what_is_predicted_of_its_flow(fw: Firewall) -> None:
     assert [[[table.prediction(i, j, k) for k in range(len(L4S))] for j in places] for i in places] == expected
     spread = [[[PREDICTIONS[code] for code in row] for row in table.rows(k)] for k in range(len(L4S))]
     assert spread == [[[expected[i][j][k] for j in places] for i in places] for k in range(len(L4S))]
+
+
+@given(firewalls())
+@settings(max_examples=25, deadline=None)
+def test_a_decision_is_a_prediction_without_its_reasons(fw: Firewall) -> None:
+    """The same prediction, by the same deciders, whatever a flow is from and to."""
+    for flow in (Flow(a, b, each) for a in ENDS for b in ENDS[::2] for each in L4S[::2]):
+        found = decided(flow, fw)  # first: what is predicted is kept
+        explanation = predict(flow, fw)
+        assert found == (explanation.prediction, explanation.decided_by)
 
 
 def test_endpoints_that_no_rule_tells_apart_are_one_class() -> None:

@@ -2,6 +2,8 @@
 
 What a rule matches is looked at kind by kind (`ground`): each kind of machine, traffic and addresses with each other. Kinds that the
 rules which meet there do not tell apart are looked at once, and what is decided ahead of the rule as a whole is not taken apart.
+
+Longer than 200 lines because the search and what it writes down of one rule are one.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ class TooManyPiecesError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """What becomes of one rule's packets in one place. Rules are named as in `decided_by`, no more of them than it takes.
+    """What becomes of one rule's packets in one place. Rules are named as in `decided_by`: enough of them, not all.
 
     `missed`: some would be predicted otherwise without it. `doubts` are rules that cannot be judged, because of which that cannot be
     told. `ahead` decide some before it is asked, none: it matches none of those; `instead` would decide those that get as far as this
@@ -156,16 +158,23 @@ class _Search:
     def _pieces(
         self, heads: Mapping[Bits, list[Head]], tails: Mapping[Bits, list[Far]]
     ) -> Iterator[tuple[list[Head], list[Far], Fate]]:
-        """Every head with every tail, and their fate; a head of which all is decided ahead is not taken apart."""
-        if not tails:
-            return
-        whole = Bits(reduce(and_, (b.sure for b in tails)), reduce(or_, (b.possible for b in tails)))
-        for head, some in heads.items():
-            blockers = self._fates.blockers(_both(head, whole), self._asked)
+        """Every head with every tail, and their fate; what is decided ahead as a whole is not taken apart."""
+        every_head = [head for some in heads.values() for head in some]
+        any_head, left = _whole(heads), {}
+        for tail, kinds in tails.items():
+            blockers = self._fates.blockers(_both(any_head, tail), self._asked)
             if blockers:
-                yield some, [kind for kinds in tails.values() for kind in kinds], Fate(blockers)
+                yield every_head, kinds, Fate(blockers)
+            else:
+                left[tail] = kinds
+        every_tail = [kind for kinds in left.values() for kind in kinds]
+        any_tail = _whole(left)
+        for head, some in heads.items() if left else ():
+            blockers = self._fates.blockers(_both(head, any_tail), self._asked)
+            if blockers:
+                yield some, every_tail, Fate(blockers)
                 continue
-            for tail, kinds in tails.items():
+            for tail, kinds in left.items():
                 self._count()
                 packets = _both(head, tail)
                 fate = self._known.get(packets)
@@ -209,6 +218,12 @@ class _Search:
             else:
                 self._masks.setdefault(names[0])
         return False
+
+
+def _whole(some: Iterable[Bits]) -> Bits:
+    """What surely matches all of these packets, and what possibly matches some."""
+    every = list(some)
+    return Bits(reduce(and_, (bits.sure for bits in every), -1), reduce(or_, (bits.possible for bits in every), 0))
 
 
 def _both(one: Bits, other: Bits) -> Bits:

@@ -2,6 +2,8 @@
 
 As in `tabulate`, rules are asked once for each pair of what a side is asked by. That makes a table of cells: what the side comes to, and
 what hangs on which rule. How often a cell meets which answer of the other side is multiplied, not looked at flow by flow.
+
+Longer than 200 lines because cells, and how often they are met, explain each other.
 """
 
 from __future__ import annotations
