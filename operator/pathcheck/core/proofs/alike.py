@@ -6,6 +6,7 @@ stands for all of them. Nodes whose cuts give the same answers are alike as a wh
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
@@ -32,12 +33,14 @@ Piece = tuple[int, int, int]
 class Kind:
     """Spans that are alike, and for each of their looks all addresses that have it.
 
-    `samples` are up to two of the spans, on different machines, with one address of each look.
+    `samples` are up to two of the spans, on different machines, with one address of each look. `identities` says how many spans are
+    in one place.
     """
 
     spans: tuple[Span, ...]
     looks: Mapping[Look, Sequence[tuple[Span, Piece]]]
     samples: tuple[tuple[Span, Mapping[Look, Address]], ...]
+    identities: Mapping[object, int]
 
     def apart_from(self, other: Kind) -> list[Span]:
         """Those of the spans that have one of the other kind on another machine."""
@@ -165,6 +168,7 @@ def _kind(found: Sequence[tuple[Span, Mapping[Look, Sequence[Piece]]]]) -> Kind:
         tuple(span for span, _ in found),
         looks,
         tuple((span, {look: address_of(*pieces[0][:2]) for look, pieces in own.items()}) for span, own in samples),
+        Counter(span.identity for span, _ in found),
     )
 
 

@@ -7,7 +7,6 @@ Packets between two ends on one machine meet no firewall and are not asked about
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -98,7 +97,7 @@ def cases(
     ends = [_ends(kind, Direction.INGRESS, firewall) for kind in receivers]
     for a, there in zip(senders, starts, strict=True):
         for b, here in zip(receivers, ends, strict=True):
-            pairs = _pairs(a, b)
+            pairs = len(a.spans) * len(b.spans) - _within(a, b)
             if not pairs:
                 continue
             sample = next((s, r) for s in there for r in here if s[0].identity != r[0].identity)
@@ -107,9 +106,10 @@ def cases(
                 yield Case(a, b, pairs, match, tuple(_pieces(ways, match, explain)))
 
 
-def _pairs(senders: Kind, receivers: Kind) -> int:
-    here, there = (Counter(span.identity for span in kind.spans) for kind in (senders, receivers))
-    return len(senders.spans) * len(receivers.spans) - sum(n * there[identity] for identity, n in here.items())
+def _within(senders: Kind, receivers: Kind) -> int:
+    """How many pairs are on one machine."""
+    here, there = senders.identities, receivers.identities
+    return sum(n * there[identity] for identity, n in here.items() if identity in there)
 
 
 End = Sequence[tuple[Look, Spot]]

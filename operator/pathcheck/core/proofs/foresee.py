@@ -17,7 +17,7 @@ from pathcheck.core.rules.phrase import describe
 from pathcheck.core.rules.ports import merged, spoken
 from pathcheck.model.findings import Finding, Judgement, Seen
 from pathcheck.model.firewall import Explanation, Firewall
-from pathcheck.model.flows import L4, Flow
+from pathcheck.model.flows import L4, Endpoint, Flow
 from pathcheck.model.plans import Bundle
 from pathcheck.model.proofs import Span
 from pathcheck.model.rules import L4Match, PortRange
@@ -207,10 +207,13 @@ def _flows(sources: Sequence[Span], destinations: Sequence[Span], l4: L4, versio
 
     Of this family where one is named.
     """
-    for a, b in _few_pairs(sources, destinations):
-        first = [next(r for r in span.ranges if version in (0, r.version)) for span in (a, b)]
-        start, end = (endpoint_of(span, r.network_address) for span, r in zip((a, b), first, strict=True))
-        yield Flow(start, end, l4)
+    ends: dict[int, Endpoint] = {}
+    for pair in _few_pairs(sources, destinations):
+        for span in pair:
+            if id(span) not in ends:
+                first = next(r for r in span.ranges if version in (0, r.version))
+                ends[id(span)] = endpoint_of(span, first.network_address)
+        yield Flow(ends[id(pair[0])], ends[id(pair[1])], l4)
 
 
 def _few_pairs(sources: Sequence[Span], destinations: Sequence[Span]) -> Iterator[tuple[Span, Span]]:
