@@ -30,11 +30,11 @@ def seconds(deed: Callable[[], T]) -> tuple[float, T]:
     return time.process_time() - begun, done
 
 
-def started(what: str, words: Sequence[str], rounds: int, goal: float | None = None) -> Figure:
-    """A program, in milliseconds, so many times; its goal is for the worst as well."""
+def started(what: str, words: Sequence[str], rounds: int, goal: tuple[float, float] | None = None) -> Figure:
+    """A program, in milliseconds, so many times; the goal is for the median and for the worst."""
     _run(words)  # the first one leaves its bytecode behind, which an installed program has from the start
     samples = tuple(1000 * _run(words) for _ in range(rounds))
-    return Figure(what, "ms", samples, None if goal is None else (goal, goal))
+    return Figure(what, "ms", samples, goal)
 
 
 def _run(words: Sequence[str]) -> float:

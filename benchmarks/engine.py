@@ -184,9 +184,13 @@ def _program(rounds: int, dice: random.Random) -> list[Figure]:
         asked.write_text(json.dumps(flows))
         many = ("--recording", str(recording), "--flows", str(asked), "--output", "json")
         return [
-            started("one flow of the story, blocked, with its fix", ("-m", "pathcheck", "predict", *one), rounds, 250),
+            started(
+                "one flow of the story, blocked, with its fix", ("-m", "pathcheck", "predict", *one), rounds, (250, 250)
+            ),
             started("baseline: an interpreter that does nothing", ("-c", "pass"), rounds),
-            started("1,000 flows, 5,000 rules, `--output json`", ("-m", "pathcheck", "predict", *many), rounds, 2000),
+            started(
+                "1,000 flows, 5,000 rules, `--output json`", ("-m", "pathcheck", "predict", *many), rounds, (2000, 2000)
+            ),
         ]
 
 

@@ -100,9 +100,9 @@ def _programs(rounds: int, dice: random.Random) -> list[Figure]:
         terraform = pathcheck("plan", "small", "--terraform", str(paths["plan"]))
         title = f"200 rules, {_CHECKS} PathChecks"
         return [
-            started(f"plan: {title}, the rule deleted on which most hang", deleting, rounds, 1000),
-            started(f"plan: {title}, ten rules changed by Terraform", terraform, rounds, 1000),
-            started(f"impact: {title}", pathcheck("impact", "small"), rounds, 2000),
+            started(f"plan: {title}, the rule deleted on which most hang", deleting, rounds, (1000, 1500)),
+            started(f"plan: {title}, ten rules changed by Terraform", terraform, rounds, (1000, 1500)),
+            started(f"impact: {title}", pathcheck("impact", "small"), rounds, (2000, 3000)),
             started(f"impact: 5,000 rules, {_CHECKS} PathChecks", pathcheck("impact", "large"), rounds),
             started("baseline: an interpreter that does nothing", ("-c", "pass"), rounds),
         ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
 from pathcheck.model.firewall import Problem
@@ -112,14 +113,25 @@ def _interface(raw: object, zone: str, project: str) -> Interface:
     nic = mapping(raw, "networkInterfaces")
     if not isinstance(nic.get("network"), str) or not nic["network"]:
         raise Unreadable("networkInterfaces.network: is missing")
-    primary = [ip_network(ip_address(str(nic["networkIP"])))] if nic.get("networkIP") else []
+    primary = [_alone(str(nic["networkIP"]))] if nic.get("networkIP") else []
     if nic.get("ipv6Address"):
-        primary.append(ip_network(f"{nic['ipv6Address']}/{nic.get('internalIpv6PrefixLength', 96)}", strict=False))
+        primary.append(_range(f"{nic['ipv6Address']}/{nic.get('internalIpv6PrefixLength', 96)}"))
     aliases = [mapping(a, "aliasIpRanges") for a in items(nic, "aliasIpRanges")]
     return Interface(
         name=str(nic.get("name", "nic0")),
         network=network_name(nic["network"], project),
         region=region_name(nic.get("subnetwork")) or zone.rpartition("-")[0],
         primary=tuple(primary),
-        alias_ranges=tuple(ip_network(str(a.get("ipCidrRange")), strict=False) for a in aliases),
+        alias_ranges=tuple(_range(str(a.get("ipCidrRange"))) for a in aliases),
     )
+
+
+# Recordings are read again and again, and hardly a machine's addresses change in between.
+@lru_cache(maxsize=65_536)
+def _range(text: str) -> Range:
+    return ip_network(text, strict=False)
+
+
+@lru_cache(maxsize=65_536)
+def _alone(text: str) -> Range:
+    return ip_network(ip_address(text))

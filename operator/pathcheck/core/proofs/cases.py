@@ -180,6 +180,8 @@ def _alike_ports(halves: Sequence[Half], protocol: int, match: L4Match) -> list[
     """The asked ports in groups that no rule parts; one empty group for a protocol without ports."""
     if protocol not in WITH_PORTS:
         return [()]
+    if len(match.ports) == 1 and match.ports[0].first == match.ports[0].last:
+        return [match.ports]
     # Of each side the rules by port, and those of them that can be about these two addresses.
     sweeps = [
         (s.index.ports(protocol), s.index.in_force & s.target.possible & s.near.possible & s.far.possible)

@@ -82,16 +82,16 @@ def _cells(l4: L4, classes: Classes, firewall: Firewall) -> tuple[bytes, ...]:
     # Without ends there is nothing to turn round, but every source still has its row.
     columns = list(zip(*into, strict=True)) if into else [()] * len(starts)
     undetermined = CODES[Prediction.UNDETERMINED]
+    unmet: dict[tuple[bool, int], list[int]] = {}
     rows = []
     for start, leaving, arriving in zip(starts, out, columns, strict=True):
-        row = bytes(map(max, leaving, arriving))
-        odd = [j for j, end in enumerate(ends) if not start.meets(end)]
-        if odd:
-            changed = bytearray(row)
-            for j in odd:
-                changed[j] = undetermined
-            row = bytes(changed)
-        rows.append(row)
+        row = bytearray(map(max, leaving, arriving))
+        key = start.own is None, start.version
+        if key not in unmet:
+            unmet[key] = [j for j, end in enumerate(ends) if not start.meets(end)]
+        for j in unmet[key]:
+            row[j] = undetermined
+        rows.append(bytes(row))
     return tuple(rows)
 
 
