@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,10 +61,11 @@ def test_the_pattern_names_the_rules_in_force_and_the_one_that_is_not(blind: Wat
     assert "reading the firewall is switched off" in sentence
     assert EXPLAINED in sentence
     assert GONE in sentence
-    time.sleep(1)
-    probes = tmp_path / "probes.json"
+    levers.until("explained offline", lambda: CROSSES in _offline(tmp_path / "probes.json"), within=60)
+
+
+def _offline(probes: Path) -> str:
+    """What `pathcheck signature` says of the probes' reports as they are now."""
     probes.write_text(install.kubectl("get", "pathprobes", "-n", install.NAMESPACE, "-o", "json"))
-    done = subprocess.run(
-        [PATHCHECK, "signature", "--probes", str(probes)], capture_output=True, text=True, check=False
-    )
-    assert CROSSES in done.stdout, done.stdout + done.stderr
+    words = [PATHCHECK, "signature", "--probes", str(probes)]
+    return subprocess.run(words, capture_output=True, text=True, check=False).stdout

@@ -63,9 +63,10 @@ def run(*words: str) -> tuple[int, list[str]]:
 
 
 def test_the_page_shows_what_is_printed(tmp_path: Path) -> None:
-    """docs/history.md has the story's change as `pathcheck history` tells it, and the same of its two recordings."""
+    """docs/history.md, and README.md, have the story's change as `pathcheck history` tells it, and the same of its two recordings."""
     assert run("history", "-f", str(listed(tmp_path, the_deletion()))) == (0, shown_on_the_page("history"))
     assert run("diff", str(BEFORE), str(AFTER)) == (1, shown_on_the_page("diff"))
+    assert "\n".join(f"    {line}" for line in shown_on_the_page("history")) in (ROOT / "README.md").read_text()
 
 
 def test_the_latest_is_first_and_one_checks_history_is_its_own(tmp_path: Path) -> None:
@@ -76,7 +77,7 @@ def test_the_latest_is_first_and_one_checks_history_is_its_own(tmp_path: Path) -
     said = json.loads(CliRunner().invoke(app, ["history", "-f", file, "-o", "json"]).output)
     assert [c["number"] for c in said["changes"]] == [2, 1]
     assert [line for line in run("history", "web", "-f", file)[1] if "flips" in line] == [
-        "  flips web (1 upheld again)"
+        "  flips flows of web (1 as expected again), by the rules"
     ]
     assert run("history", "nobody", "-f", file) == (0, ["no change of the firewall is known that flips nobody"])
 

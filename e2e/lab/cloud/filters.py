@@ -12,7 +12,7 @@ enough. `:` asks for a part of the text, and `:*` whether the field is there.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from e2e.lab.cloud.errors import ApiError, invalid
@@ -115,11 +115,11 @@ class _Parser:
             except re.error as error:
                 raise self._invalid() from error
             wanted = operator == "eq"
-            return lambda resource: any(whole.fullmatch(_text(found)) for found in _values(resource, path)) is wanted
+            return lambda resource: any(whole.fullmatch(_text(found)) for found in values_at(resource, path)) is wanted
         if operator == "!=":
-            return lambda resource: not any(_text(found) == value for found in _values(resource, path))
+            return lambda resource: not any(_text(found) == value for found in values_at(resource, path))
         test = _TESTS[operator]
-        return lambda resource: any(test(found, value) for found in _values(resource, path))
+        return lambda resource: any(test(found, value) for found in values_at(resource, path))
 
     def _peek(self) -> tuple[str, str]:
         return self._tokens[self._position] if self._position < len(self._tokens) else ("end", "")
@@ -140,14 +140,14 @@ class _Parser:
         return invalid("filter", self._text, "Invalid list filter expression.")
 
 
-def _values(value: Any, path: list[str]) -> list[Any]:
+def values_at(value: Any, path: Sequence[str]) -> list[Any]:
     """All values at a dotted path; lists count by their elements."""
     if isinstance(value, list):
-        return [found for element in value for found in _values(element, path)]
+        return [found for element in value for found in values_at(element, path)]
     if not path:
         return [value]
     if isinstance(value, dict) and path[0] in value:
-        return _values(value[path[0]], path[1:])
+        return values_at(value[path[0]], path[1:])
     return []
 
 

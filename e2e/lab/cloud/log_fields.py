@@ -19,6 +19,7 @@ from enum import Enum, auto
 from typing import Any
 
 from e2e.lab.cloud.errors import RpcError
+from e2e.lab.cloud.filters import values_at
 from e2e.lab.cloud.store import Json
 
 Predicate = Callable[[Json], bool]
@@ -78,7 +79,7 @@ class Field:
 
     def is_there(self) -> Predicate:
         """What `field:*` asks."""
-        return lambda entry: bool(_values(entry, self.path))
+        return lambda entry: bool(values_at(entry, self.path))
 
     def compared(self, operation: str, value: str) -> Predicate:
         """What `field OPERATION value` asks.
@@ -88,7 +89,7 @@ class Field:
         """
         test = self._test(operation, value)
         missing = [_DEFAULTS[self.type]] if self.type in _DEFAULTS else []
-        return lambda entry: any(test(found) for found in _values(entry, self.path) or missing)
+        return lambda entry: any(test(found) for found in values_at(entry, self.path) or missing)
 
     def _test(self, operation: str, value: str) -> Test:
         if operation in ("=~", "!~"):
@@ -144,16 +145,6 @@ def of_log(log: str) -> Predicate:
     """What `log_id("cloudaudit.googleapis.com/activity")` asks."""
     wanted = _normal(log.replace("/", "%2F"))
     return lambda entry: _normal(entry["logName"].partition("/logs/")[2]) == wanted
-
-
-def _values(value: Any, path: Sequence[str]) -> list[Any]:
-    if isinstance(value, list):
-        return [found for element in value for found in _values(element, path)]
-    if not path:
-        return [value]
-    if isinstance(value, dict) and path[0] in value:
-        return _values(value[path[0]], path[1:])
-    return []
 
 
 def _of_text(operation: str, value: str) -> Test:

@@ -105,7 +105,7 @@ def _print(change: FirewallChange) -> None:
     for line in lines(change.difference):
         typer.echo(f"  {line}")
     if change.affected:
-        typer.echo(f"  flips {', '.join(map(_flipped, change.affected))}")
+        typer.echo(f"  flips flows of {', '.join(map(_flipped, change.affected))}, by the rules")
     if change.why:
         typer.secho(f"  {change.why}", fg="yellow")
 
@@ -115,8 +115,8 @@ def _called(call: Entry) -> str:
 
 
 def _flipped(affected: Affected) -> str:
-    worse = [f"{affected.worse} flows violated"] if affected.worse else []
-    better = [f"{affected.better} upheld again"] if affected.better else []
+    worse = [f"{affected.worse} as expected no longer"] if affected.worse else []
+    better = [f"{affected.better} as expected again"] if affected.better else []
     return f"{affected.check} ({', '.join([*worse, *better])})"
 
 

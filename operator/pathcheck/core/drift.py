@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from pathcheck.core.changes.affect import affect
+from pathcheck.core.changes.compare import Comparison
 from pathcheck.core.changes.differ import differ
 from pathcheck.core.decide import on_the_wire_of
 from pathcheck.model.drift import MAX_CHECKS, FirewallChange
@@ -24,8 +25,9 @@ def drift(
     if not difference.edits:
         return None
     ranges = tuple(r for node in snapshot.nodes.values() for r in node.pod_ranges)
+    comparison = Comparison(before, after)
     found = (
-        affect(check.name, check.expectation, on_the_wire_of(snapshot, check), ranges, before, after)
+        affect(check.name, check.expectation, on_the_wire_of(snapshot, check), ranges, comparison)
         for _, check in sorted(snapshot.checks.items())
     )
     affected = [each for each in found if each is not None]

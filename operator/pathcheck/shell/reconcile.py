@@ -150,13 +150,8 @@ class Reconciler:
         elif isinstance(before, PathCheck) and isinstance(after, PathCheck) and _same_but_status(before, after):
             pass  # our own writing, or somebody's meddling with it, which the resync puts right
         elif isinstance(before or after, FirewallChange):
-            known = {
-                each.check
-                for change_ in (before, after)
-                if isinstance(change_, FirewallChange)
-                for each in change_.affected
-            }
-            self._ask_checks(name for name in self._world.checks() if name in known)
+            told = [noun for noun in (before, after) if isinstance(noun, FirewallChange)]
+            self._ask_checks(name for name in self._world.checks() if any(noun.flips(name) for noun in told))
         else:
             self._ask(FLEET)
             gone = [before.name] if isinstance(before, PathCheck) and after is None else []

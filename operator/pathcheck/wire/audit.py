@@ -36,7 +36,6 @@ _TOOLS = (
     ("cnrm", "Config Connector"),
     ("config-connector", "Config Connector"),
     ("GoogleContainerEngine", "GKE"),
-    ("gke-", "GKE"),
     ("l7controller", "GKE's load balancer controller"),
     ("gl-python", "a Python program"),
     ("gl-go", "a Go program"),

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pathcheck.core.changes.affect import affect
+from pathcheck.core.changes.compare import Comparison
 from pathcheck.core.decide import on_the_wire_of
 from pathcheck.model.checks import PathCheck
 from pathcheck.model.drift import Affected
@@ -27,7 +28,7 @@ def affected(of: PathCheck, before: Raw, after: Raw) -> Affected | None:
     old, new = firewall_of(before), firewall_of(after)
     snapshot = Snapshot(seconds(0), nodes(), services, backends, {}, pods(), {of.name: of}, new)
     ranges = [r for name in POD_RANGES for r in node(name).pod_ranges]
-    return affect(of.name, of.expectation, on_the_wire_of(snapshot, of), ranges, old, new)
+    return affect(of.name, of.expectation, on_the_wire_of(snapshot, of), ranges, Comparison(old, new))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathcheck.core.proofs.foresee import foresee
 from pathcheck.core.ways.route import route_troubles
 from pathcheck.model.drift import Affected
 from pathcheck.model.firewall import Firewall
-from pathcheck.model.flows import Flow, Range
+from pathcheck.model.flows import Range
 from pathcheck.model.plans import Asked, Plan
 from pathcheck.model.words import Expectation, Verdict
 
@@ -24,25 +24,25 @@ def affect(
     expectation: Expectation,
     planned: Plan,
     pod_ranges: Sequence[Range],
-    before: Firewall,
-    after: Firewall,
+    comparison: Comparison,
 ) -> Affected | None:
     """None for a check that stays as it is. `planned` is on the wire; `pod_ranges` are those of all nodes."""
+    before, after = comparison.before, comparison.after
     then, now = (_verdicts(planned.asked, expectation, pod_ranges, firewall) for firewall in (before, after))
     worse = sum(_ORDER.index(b) > _ORDER.index(a) for a, b in zip(then, now, strict=True))
     better = sum(_ORDER.index(b) < _ORDER.index(a) for a, b in zip(then, now, strict=True))
     if planned.bundles:
         broken = _violated(planned, expectation, after) - _violated(planned, expectation, before)
         worse, better = worse + max(broken, 0), better + max(-broken, 0)
-        if not broken and _parts(planned, expectation, before, after):
+        if not broken and _parts(planned, expectation, comparison):
             worse += 1  # another part of a flow that was violated already
     return Affected(name, worse, better) if worse or better else None
 
 
-def _parts(planned: Plan, expectation: Expectation, before: Firewall, after: Firewall) -> bool:
+def _parts(planned: Plan, expectation: Expectation, comparison: Comparison) -> bool:
     """Whether any part of any flow flips; of too many kinds nobody knows, and the check says so itself."""
     try:
-        return bool(Comparison(before, after).of(planned.bundles, expectation).causes)
+        return bool(comparison.of(planned.bundles, expectation).causes)
     except TooManyKindsError:
         return False
 
@@ -56,15 +56,10 @@ def _verdicts(
     found = []
     for flows in crossing:
         verdicts = [accept(expectation, next(predicted))[0] for _ in flows]
-        if expectation is Expectation.REACHABLE and any(_lost(flow, firewall, pod_ranges) for flow in flows):
+        if expectation is Expectation.REACHABLE and any(route_troubles(flow, firewall, pod_ranges) for flow in flows):
             verdicts.append(Verdict.VIOLATED)
         found.append(max(verdicts, key=_ORDER.index, default=Verdict.UNKNOWN))
     return found
-
-
-def _lost(flow: Flow, firewall: Firewall, pod_ranges: Sequence[Range]) -> bool:
-    """Whether no route delivers it."""
-    return any(True for _ in route_troubles(flow, firewall, pod_ranges))
 
 
 def _violated(planned: Plan, expectation: Expectation, firewall: Firewall) -> int:

@@ -35,14 +35,14 @@ class Comparison:
     """Of two firewalls. The rules of both are compiled together once, however many checks ask."""
 
     def __init__(self, before: Firewall, after: Firewall) -> None:
-        self._both = before, after
+        self.before, self.after = before, after
         self._unions = [_union(before, after)]
         moved = (before.instances, before.networks) != (after.instances, after.networks)
         if moved:
             self._unions.append(_union(after, before))
         # Where only VPC rules differ, what either firewall's rules come to is what is left of both when the other's are taken away.
         self._apart = not moved and before.policies == after.policies
-        self._rules = [frozenset(firewall.rules) for firewall in self._both]
+        self._rules = [frozenset(firewall.rules) for firewall in (before, after)]
         self._kept: dict[int, tuple[int, int]] = {}
 
     def of(self, bundles: Sequence[Bundle], expectation: Expectation) -> Compared:
@@ -72,7 +72,7 @@ class Comparison:
         flow = piece.example
         ends = {flow.source.address, flow.destination.address}
         if not self._apart or len(piece.halves) < 2 or METADATA_SERVERS & ends:
-            return decided(flow, self._both[0])[0], *decided(flow, self._both[1])
+            return decided(flow, self.before)[0], *decided(flow, self.after)
         sides: list[list[tuple[Half, Led]]] = [[], []]
         for half in piece.halves:
             found = half.matches(flow.l4)

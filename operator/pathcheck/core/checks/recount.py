@@ -5,7 +5,7 @@ At once where it is known who made it; else after a moment's patience without a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from pathcheck.model.drift import Difference, Edit, FirewallChange
@@ -48,20 +48,20 @@ def who(change: FirewallChange) -> str:
 
 def sentence(change: FirewallChange) -> str:
     """`NAME deleted (admitted …) by WHO at WHEN with TOOL: … → …: no longer permitted`."""
-    edits = change.difference.edits
-    told = [edited(e) for e in edits[:_MOST_EDITS]]
-    beyond = len(edits) - _MOST_EDITS + change.difference.edits_beyond
-    more = [f"{beyond} more edits"] if beyond > 0 else []
     unknown = f" (by whom is not known: {change.why})" if change.why else ""
     effects = "; ".join(lines(change.difference, _MOST_LINES))
-    return f"{'; '.join([*told, *more])}{unknown}{': ' if effects else ''}{effects}"
+    return f"{_few(change.difference, edited)}{unknown}{': ' if effects else ''}{effects}"
 
 
 def summary(change: FirewallChange) -> str:
     """`NAME deleted (admitted …)`: the edits in a line."""
-    edits = change.difference.edits
-    more = len(edits) - _MOST_EDITS + change.difference.edits_beyond
-    return "; ".join([*(e.sentence for e in edits[:_MOST_EDITS]), *([f"{more} more edits"] if more > 0 else [])])
+    return _few(change.difference, lambda edit: edit.sentence)
+
+
+def _few(difference: Difference, said: Callable[[Edit], str]) -> str:
+    """The first edits, and how many more there are."""
+    more = len(difference.edits) - _MOST_EDITS + difference.edits_beyond
+    return "; ".join([*map(said, difference.edits[:_MOST_EDITS]), *([f"{more} more edits"] if more > 0 else [])])
 
 
 def edited(edit: Edit) -> str:

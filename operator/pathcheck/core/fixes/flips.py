@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from pathcheck.core.fixes.atlas import Tract, Traffic, locate, tracts, traffics, units_of
+from pathcheck.core.fixes.concerns import aims_at, hears, overlaps, speaks
 from pathcheck.core.rules.tabulate import PREDICTIONS, Table, tabulate
 from pathcheck.model.firewall import Firewall
 from pathcheck.model.flows import Flow, Range
-from pathcheck.model.rules import L4Match, Rule
+from pathcheck.model.rules import Rule
 from pathcheck.model.words import Direction, Prediction
 
 Set = frozenset[int]
@@ -67,15 +68,11 @@ def flips(
         for direction in Direction:
             own = [r for r in changed if r.network == network and r.direction is direction]
             for version in (4, 6):
-                if any(_speaks(rule, version) for rule in own):
+                if any(speaks(rule, version) for rule in own):
                     found += _flips(network, version, own, made_for, sources, before, after, ground or before)
     # Where both sides are changed, either may find the same flow.
     found.sort(key=lambda flip: (-flip.weight, flip.starts[0].first, flip.ends[0].first))
     return found
-
-
-def _speaks(rule: Rule, version: int) -> bool:
-    return any(r.version == version for r in rule.remote_ranges) or rule.any_remote or not rule.remote_ranges
 
 
 def _flips(
@@ -88,14 +85,18 @@ def _flips(
     after: Firewall,
     ground: Firewall,
 ) -> Iterable[Flip]:
-    telling = [rule for firewall in (before, after) for rule in _rules(firewall) if _overlaps(rule, changed)]
+    telling = [rule for firewall in (before, after) for rule in _rules(firewall) if overlaps(rule, changed)]
     units = units_of(changed, version)
     outside = {end.address for flow in made_for for end in (flow.source, flow.destination) if end.instance is None}
     alone = [ip_network(a) for a in outside if not any(a in r for r in sources)]
     nearby = tracts(network, version, telling, [*units, *sources, *alone], ground)
     inward = changed[0].direction is Direction.INGRESS
-    local = [t for t in nearby if t.machine is not None and t.network == network and any(map(_aims_at(t), changed))]
-    remote = [t for t in nearby if any(_hears(rule, t) for rule in changed)]
+    local = [
+        t
+        for t in nearby
+        if t.machine is not None and t.network == network and any(aims_at(rule, t.machine) for rule in changed)
+    ]
+    remote = [t for t in nearby if any(hears(rule, t) for rule in changed)]
     starts, ends = (remote, local) if inward else (local, remote)
     if not starts or not ends:
         return
@@ -141,49 +142,6 @@ def _rules(firewall: Firewall) -> Iterable[Rule]:
     yield from firewall.rules
     for policy in firewall.policies:
         yield from policy.rules
-
-
-def _overlaps(rule: Rule, changed: Sequence[Rule]) -> bool:
-    """Whether it can tell apart any packets that the changed rules are about, by protocol and port."""
-    if not rule.in_force:
-        return False
-    theirs = [entry for other in changed for entry in other.l4]
-    return not rule.l4 or any(_alike(mine, their) for mine in rule.l4 for their in theirs)
-
-
-def _alike(one: L4Match, other: L4Match) -> bool:
-    if None in (one.protocol, other.protocol) or one.protocol != other.protocol:
-        return None in (one.protocol, other.protocol)
-    if not one.ports or not other.ports:
-        return True
-    return any(p.first <= q.last and q.first <= p.last for p in one.ports for q in other.ports)
-
-
-class _aims_at:  # noqa: N801 - it reads as what it says
-    """Whether a rule may be for this tract's machine."""
-
-    def __init__(self, tract: Tract) -> None:
-        self.tract = tract
-
-    def __call__(self, rule: Rule) -> bool:
-        machine = self.tract.machine
-        assert machine is not None  # asked of tracts with a machine only
-        return (
-            rule.any_target
-            or bool(rule.target_tags & machine.tags or rule.target_service_accounts & machine.service_accounts)
-            or bool(
-                rule.target_secure_tags
-                and (machine.secure_tags is None or rule.target_secure_tags & machine.secure_tags)
-            )
-        )
-
-
-def _hears(rule: Rule, tract: Tract) -> bool:
-    """Whether the rule may be about this remote tract: by range, or by some name that its machine may carry."""
-    named = rule.remote_tags or rule.remote_service_accounts or rule.remote_secure_tags or rule.remote_unsure
-    if rule.any_remote or (named and tract.machine is not None) or rule.remote_unsure:
-        return True
-    return any(tract.endpoint.address in r for r in rule.remote_ranges)
 
 
 def _flipped(
