@@ -4,158 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from google.api_core.exceptions import Unauthorized
 
-from pathcheck.shell.reader import MOST_PAGES, _read_error, serve
+from pathcheck.shell.google_calls import read_error
 from pathcheck.wire.firewall_rules import firewall_of
 from tests.recordings import PROJECT, Raw, recording, rule
-
-WANTED = {"project": PROJECT, "instances": [{"zone": "us-east1-b", "name": "node-1"}]}
-ROOT = f"/compute/v1/projects/{PROJECT}/"
-EFFECTIVE = "regions/us-east1/firewallPolicies/getEffectiveFirewalls"
-
-
-@dataclass
-class Cloud:
-    """Answers by path; a page token is part of it (`global/firewalls#2`). An answer may be a list: one a request, the last for ever."""
-
-    answers: dict[str, Any]
-    asked: list[str] = field(default_factory=list)
-    url: str = ""
-    ahead: float = 0
-
-    def answer(self, url: str) -> tuple[int, Any]:
-        parts = urlsplit(url)
-        token = parse_qs(parts.query).get("pageToken", [""])[0]
-        parent = parse_qs(parts.query).get("parent", [""])[0]
-        path = parts.path.removeprefix(ROOT) + parent + (f"#{token}" if token else "")
-        self.asked.append(path)
-        answer = self.answers.get(path, (404, error("notFound", f"no {path}")))
-        if isinstance(answer, list):
-            answer = answer.pop(0) if len(answer) > 1 else answer[0]
-        return answer if isinstance(answer, tuple) else (200, answer)
-
-
-def error(reason: str, message: str) -> Raw:
-    return {"error": {"message": message, "errors": [{"reason": reason, "message": message}]}}
+from tests.shell.google import EFFECTIVE, WANTED, Cloud, answers, error, read, served
+from tests.shell.test_google_calls import LOG, audit
 
 
 @pytest.fixture
 def cloud() -> Iterator[Cloud]:
     """The story's nodes and two pages of rules."""
-    kept = recording(rule("a"), rule("b", sourceFuture=["x"]))
-    instances = [i | {"metadata": {"items": [{"key": "kube-env", "value": "secret"}]}} for i in kept["instances"]]
-    cloud = Cloud(
-        {
-            "aggregated/instances": {
-                "items": {"zones/us-east1-b": {"instances": instances}, "zones/x": {"warning": {}}}
-            },
-            "global/firewalls": {"items": kept["firewalls"][:1], "nextPageToken": "2"},
-            "global/firewalls#2": {"items": kept["firewalls"][1:]},
-            "global/networks": {"items": kept["networks"]},
-            "global/routes": {"items": kept["routes"]},
-            "aggregated/subnetworks": {"items": {"regions/us-east1": {"subnetworks": [{"name": "default"}]}}},
-            EFFECTIVE: {"firewallPolicys": []},
-        }
-    )
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            token = asked.get("pageToken")
-            self._answer(*cloud.answer(f"{self.path}?pageToken={token}" if token else self.path))
-
-        def do_GET(self) -> None:
-            self._answer(*cloud.answer(self.path))
-
-        def date_time_string(self, timestamp: float | None = None) -> str:
-            return super().date_time_string(time.time() + cloud.ahead)
-
-        def _answer(self, code: int, body: Any) -> None:
-            content = json.dumps(body).encode()
-            self.send_response(code)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    cloud.url = f"http://127.0.0.1:{server.server_port}"
-    yield cloud
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def answers(cloud: Cloud, *lines: str) -> list[Raw]:
-    said: list[str] = []
-    serve(lines, said.append, cloud.url)
-    return [json.loads(line) for line in said]
-
-
-def read(cloud: Cloud) -> Raw:
-    (answer,) = answers(cloud, json.dumps({"read": WANTED}))
-    return answer
-
-
-LOG = "/v2/entries:list"
-
-
-def audit(cloud: Cloud) -> Raw:
-    (answer,) = answers(cloud, json.dumps({"audit": {"resourceNames": [f"projects/{PROJECT}"], "filter": "x"}}))
-    return answer
-
-
-def test_all_pages_of_the_audit_log_are_read(cloud: Cloud) -> None:
-    """Also behind one that has a token and no entries, as Cloud Logging may answer."""
-    cloud.answers |= {
-        LOG: {"entries": [{"insertId": "1"}], "nextPageToken": "2"},
-        f"{LOG}#2": {"nextPageToken": "3"},
-        f"{LOG}#3": {"entries": [{"insertId": "2"}]},
-    }
-    found = audit(cloud)
-    assert (found["entries"], found.get("truncated")) == ([{"insertId": "1"}, {"insertId": "2"}], None)
-
-
-def test_a_log_without_end_is_cut_and_says_so(cloud: Cloud) -> None:
-    """Whoever reads it must know that not all of it is there."""
-    cloud.answers |= {
-        LOG: {"entries": [{"insertId": "1"}], "nextPageToken": "2"},
-        f"{LOG}#2": {"entries": [{"insertId": "2"}], "nextPageToken": "2"},
-    }
-    found = audit(cloud)
-    assert (len(found["entries"]), found["truncated"]) == (MOST_PAGES, True)
-
-
-@pytest.mark.parametrize("ahead", [-600, 0, 600])
-def test_how_far_the_clouds_clock_is_ahead_is_told(cloud: Cloud, ahead: float) -> None:
-    """By the Date of the answer, which has whole seconds."""
-    cloud.answers[LOG] = {}
-    cloud.ahead = ahead
-    assert abs(audit(cloud)["clockAheadSeconds"] - ahead) < 2
-
-
-def test_an_audit_log_that_may_not_be_read(cloud: Cloud) -> None:
-    """The permission is named, and the recording does not depend on it."""
-    cloud.answers[LOG] = (403, error("forbidden", "Permission denied for all log views"))
-    failure = audit(cloud)["error"]
-    assert (failure["kind"], failure["permission"]) == ("forbidden", "logging.logEntries.list")
-    assert "recording" in read(cloud)
+    with served() as cloud:
+        yield cloud
 
 
 def test_a_recording_is_made_of_raw_answers(cloud: Cloud) -> None:
@@ -383,7 +250,7 @@ def test_credentials_that_are_not_taken_are_no_missing_permission(cloud: Cloud, 
 
 def test_credentials_that_were_renewed_in_vain() -> None:
     """The API's 401 to the renewed ones is no missing permission either."""
-    failure = _read_error(Unauthorized("Invalid Credentials"), "compute.routes.list")  # type: ignore[no-untyped-call]
+    failure = read_error(Unauthorized("Invalid Credentials"), "compute.routes.list")  # type: ignore[no-untyped-call]
     said = (failure.kind, str(failure), failure.permission)
     assert said == ("unavailable", "the Compute API does not take the credentials: Invalid Credentials", "")
 
