@@ -11,6 +11,7 @@ from pathcheck.core.decide import decide_check, decide_fleet
 from pathcheck.model.checks import NodeChoice
 from pathcheck.model.datapath import Datapath, Kind, Shown
 from pathcheck.model.findings import Finding, Relied
+from pathcheck.model.firewall import Firewall
 from pathcheck.model.situation import Snapshot, Unavailable
 from pathcheck.model.words import Evidence, Observation, Reason, Verdict
 from pathcheck.wire.gcloud import command
@@ -134,3 +135,34 @@ def test_what_a_check_relies_on_is_left_out_where_the_firewalls_word_says_nothin
     assert overlaid.relies_on is None
     unread = replace(snapshot, firewall=Unavailable("403 forbidden"))
     assert decide_check(unread, asks.name, command).status.firewall is None
+
+
+def foretold(before: Firewall, now: Firewall) -> list[Reason]:
+    """What is found of node-2 → node-1, which arrives, a second after the firewall was read as it is now."""
+    asks = check(source=NodeChoice(names=("node-2",)), to=NodeChoice(names=("node-1",)))
+    snapshot = Snapshot(
+        now=seconds(61),
+        nodes=nodes(),
+        services={},
+        backends={},
+        probes={},
+        pods=pods(),
+        checks={asks.name: asks},
+        firewall=replace(now, first_read=seconds(60), last_read=seconds(60)),
+        previous=before,
+    )
+    probes = {
+        name: replace(
+            path_probe(name, *(result(d.id, Observation.REACHED, since=40, at=58) for d in told.dials), time=58),
+            assignment=told,
+        )
+        for name, told in decide_fleet(snapshot).assignments.items()
+    }
+    return [f.reason for f in decide_check(replace(snapshot, probes=probes), asks.name, command).findings]
+
+
+def test_only_what_the_rules_have_just_come_to_foretell_is_told() -> None:
+    """Rules that blocked a flow already while it arrived are no news because some other rule was read anew."""
+    opens, shuts, other = firewall(rule("a")), firewall(), firewall(rule("b", allowed=[entry("esp")]))
+    assert foretold(opens, shuts) == [Reason.FIREWALL_WOULD_BLOCK]
+    assert foretold(shuts, other) == []

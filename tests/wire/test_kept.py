@@ -64,6 +64,15 @@ def test_a_list_that_only_one_reading_has_is_no_difference(missing: str) -> None
     assert difference(partial, whole) == Difference()
 
 
+def test_what_goes_while_it_cannot_be_read_is_told_once_it_can_be_again() -> None:
+    """What is kept meanwhile is the list as it was when it was read last."""
+    whole = recording(rule("web"))
+    _, kept = comparable(whole, {**whole, **ROUTE_LESS})
+    assert kept == whole
+    (edit,) = difference(kept, {**whole, "routes": whole["routes"][1:]}).edits
+    assert edit.id == "route:to-node-1"
+
+
 def test_an_answer_that_only_one_reading_has_is_no_difference() -> None:
     """A region is asked about as soon as a machine is there, and an answer may be refused."""
     policy = {"type": "HIERARCHY", "name": "111", "rules": [{"priority": 1, "action": "deny", "direction": "INGRESS"}]}
