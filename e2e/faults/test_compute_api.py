@@ -70,7 +70,8 @@ def test_without_the_compute_api_the_verdict_follows_the_packets(trouble: str, w
     with levers.compute_api(**fault):
         truth.broken("kube-dns", "pod-to-pod")
         deleted = levers.delete_rule()
-        watch.wait_for("kube-dns", "False", is_false, within=20, after=deleted)
+        for name in ("kube-dns", "pod-to-pod"):
+            watch.wait_for(name, "False", is_false, within=20, after=deleted)
         watch.wait_for("kube-dns", "unexplained", is_unexplained(why), within=45, after=deleted)
         assert why in install.kubectl("describe", "pathcheck", "kube-dns")
         restored = levers.restore_rule()
